@@ -1,0 +1,2 @@
+/** Datasets bound to a model's inputs. */
+export * from './dataset.ts';

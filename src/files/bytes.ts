@@ -1,0 +1,41 @@
+/** Where bytes come from and go to. Files, HTTP ranges, Blobs and memory all look like this. */
+
+export interface ByteSource {
+  /** What a person would call it: a path, a URL, a file name. For messages only. */
+  readonly name: string;
+  /** Size in bytes. */
+  readonly size: number;
+  /**
+   * Reads exactly `length` bytes at `offset`; the caller owns the result.
+   * @throws file/out-of-range when the range does not lie inside the source.
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close?(): Promise<void>;
+}
+
+/** A folder-like neighbourhood of a file: external data and shards are looked up here, and only here. */
+export interface Siblings {
+  /**
+   * Opens `location`, a relative path written in a model file.
+   * @throws file/unsafe-location for `..`, absolute paths, drive letters and links that leave the folder.
+   * @throws file/missing when there is no such file.
+   */
+  open(location: string): Promise<ByteSource>;
+}
+
+/** A destination that is either whole or absent: nothing appears under the final name before `commit`. */
+export interface ByteSink {
+  readonly name: string;
+  /** Bytes written so far. */
+  readonly size: number;
+  write(bytes: Uint8Array): Promise<void>;
+  /** Flushes to disk and gives the file its final name. */
+  commit(): Promise<void>;
+  /** Removes what was written. Safe to call twice and after `commit` (then it does nothing). */
+  abort(): Promise<void>;
+}
+
+/** Opens sinks next to each other: the model file and its external data. */
+export interface SinkFolder {
+  open(name: string): Promise<ByteSink>;
+}

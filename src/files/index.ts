@@ -1,0 +1,2 @@
+/** Containers and bytes: reading and writing model files. */
+export * from './bytes.ts';

@@ -1,0 +1,7 @@
+/** The graph: what every rewrite works on. */
+export * from './attribute.ts';
+export * from './graph.ts';
+export * from './model.ts';
+export * from './node.ts';
+export * from './value.ts';
+export * from './weight.ts';

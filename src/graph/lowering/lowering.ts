@@ -1,0 +1,44 @@
+import type { QuantizedTensor, Scheme } from '../../numerics/index.ts';
+import type { Node } from '../node.ts';
+import type { Weight } from '../weight.ts';
+
+/** Chooses codes for one weight. Injected by the pipeline, so that a lowering knows no method. */
+export type WeightQuantizer = (request: {
+  readonly name: string;
+  readonly node: Node;
+  readonly weight: Weight;
+  readonly scheme: Scheme;
+}) => Promise<QuantizedTensor>;
+
+/** One constant that now takes fewer bits, with every byte it costs. */
+export interface QuantizedWeightRecord {
+  readonly name: string;
+  readonly node: string;
+  readonly op: string;
+  readonly format: string;
+  /** 'per-tensor', 'per-channel(0)', 'per-group(0, 32)'. */
+  readonly granularity: string;
+  readonly values: number;
+  readonly floatBytes: number;
+  readonly codeBytes: number;
+  readonly scaleBytes: number;
+  readonly zeroPointBytes: number;
+}
+
+/** A node that could have been a candidate but stays as it was, and why, in words for the user. */
+export interface KeptNodeRecord {
+  readonly node: string;
+  readonly op: string;
+  readonly why: string;
+}
+
+/** What a lowering did to a model. */
+export interface LoweringResult {
+  readonly quantized: readonly QuantizedWeightRecord[];
+  readonly kept: readonly KeptNodeRecord[];
+  /** Facts the user should know: what the runtime will do with the result. */
+  readonly notes: readonly string[];
+}
+
+/** Which nodes may be touched: true, or the reason why not (`--keep`, `--only`, first/last layer). */
+export type NodeFilter = (node: Node) => true | string;

@@ -1,0 +1,31 @@
+import { elementCount } from '../tensor/index.ts';
+
+/** How many values share one scale. */
+export type Granularity =
+  /** One scale for the tensor. */
+  | { readonly kind: 'per-tensor' }
+  /** One scale per index of `axis`: weights [out, in] with axis 0 have `out` scales. */
+  | { readonly kind: 'per-channel'; readonly axis: number }
+  /** One scale per run of `size` values along `axis`: [8, 16] with axis 1, size 4 has 8 x 4 scales. */
+  | { readonly kind: 'per-group'; readonly axis: number; readonly size: number };
+
+export const perTensor: Granularity = { kind: 'per-tensor' };
+export const perChannel = (axis: number): Granularity => ({ kind: 'per-channel', axis });
+export const perGroup = (axis: number, size: number): Granularity => ({ kind: 'per-group', axis, size });
+
+/** Shape of the scales of a tensor: [] per tensor, [C] per channel, dims with axis divided per group. */
+export function scaleDims(granularity: Granularity, dims: readonly number[]): number[] {
+  switch (granularity.kind) {
+    case 'per-tensor':
+      return [];
+    case 'per-channel':
+      return [dims[granularity.axis] ?? 1];
+    case 'per-group':
+      return dims.map((d, i) => (i === granularity.axis ? Math.ceil(d / granularity.size) : d));
+  }
+}
+
+/** Number of scales. */
+export function scaleCount(granularity: Granularity, dims: readonly number[]): number {
+  return elementCount(scaleDims(granularity, dims));
+}

@@ -1,0 +1,146 @@
+/**
+ * The record of a run: everything that was asked, done and measured. The terminal table, the JSON output
+ * and the card inside the file are drawn from it. Schema version 1; fields are added, never repurposed.
+ */
+
+export interface RunRecord {
+  readonly schema: 1;
+  readonly command: 'quantize' | 'evaluate' | 'compare';
+  readonly lowbitVersion: string;
+  readonly machine: MachineRecord;
+  readonly source: FileRecord;
+  /** What lowbit assumed because nobody said: layout, normalisation, labels. */
+  readonly guesses: readonly string[];
+  readonly calibration?: CalibrationRecord;
+  readonly evaluation?: { readonly data: string; readonly samples: number };
+  /** The float model (or, for `evaluate` without `--against`, the model itself). */
+  readonly baseline?: MeasurementRecord;
+  readonly outputs: readonly OutputRecord[];
+  readonly seconds: number;
+}
+
+export interface MachineRecord {
+  readonly cpu: string | undefined;
+  readonly cores: number;
+  readonly vnni: boolean | undefined;
+  /** 'onnxruntime-node 1.30.0'. */
+  readonly runtime: string;
+  readonly threads: number;
+}
+
+export interface FileRecord {
+  readonly path: string;
+  /** Model file and external data together. */
+  readonly sizeBytes: number;
+}
+
+export interface CalibrationRecord {
+  readonly data: string;
+  readonly samples: number;
+  readonly observer: string;
+  readonly seconds: number;
+}
+
+export interface MetricRecord {
+  /** 'top-1', 'accuracy', 'f1', 'mse', 'mae', 'perplexity'. */
+  readonly name: string;
+  readonly value: number;
+  /** Rates are fractions in [0, 1] and drop in percentage points; others drop in relative percent. */
+  readonly kind: 'rate' | 'error' | 'score';
+  readonly higherIsBetter: boolean;
+  readonly samples: number;
+  /** 95 % interval, where one is known. */
+  readonly interval?: readonly [number, number];
+}
+
+export interface LatencyRecord {
+  readonly batch: number;
+  readonly runs: number;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+}
+
+export interface MeasurementRecord {
+  readonly file: FileRecord;
+  readonly metrics: readonly MetricRecord[];
+  readonly latency: readonly LatencyRecord[];
+  /** Growth of resident memory while loading and running, in a process of its own. undefined in a page. */
+  readonly peakMemoryBytes?: number;
+}
+
+/** How close the outputs are to the float model's, over all samples and outputs. */
+export interface AgreementRecord {
+  readonly samples: number;
+  /** Share of samples with the same argmax (or sign); absent where outputs are no scores. */
+  readonly sameDecision?: number;
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly sqnrDb: number;
+    readonly cosine: number;
+    readonly maxAbsError: number;
+  }[];
+}
+
+export interface QuantizedTensorRecord {
+  readonly name: string;
+  readonly node: string;
+  readonly op: string;
+  readonly format: string;
+  readonly granularity: string;
+  readonly values: number;
+  readonly floatBytes: number;
+  readonly codeBytes: number;
+  readonly scaleBytes: number;
+  readonly zeroPointBytes: number;
+}
+
+export interface LayerRecord {
+  readonly node: string;
+  readonly value: string;
+  readonly sqnrDb: number;
+}
+
+export interface LimitRecord {
+  /** As the user wrote it: '0.5%', 'top-1>=0.9'. */
+  readonly text: string;
+  readonly metric: string;
+  readonly met: boolean;
+  /** Percentage points for rates, relative percent otherwise; positive is worse. */
+  readonly drop?: number;
+  readonly value: number;
+}
+
+export interface OutputRecord {
+  readonly preset: string;
+  /** 'done', 'limit-not-met', 'not-applicable' (with `why`), 'planned' (dry run). */
+  readonly status: 'done' | 'limit-not-met' | 'not-applicable' | 'planned';
+  readonly why?: string;
+  readonly file?: FileRecord;
+  readonly predictedSizeBytes?: number;
+  readonly tensors: readonly QuantizedTensorRecord[];
+  readonly kept: readonly { readonly node: string; readonly op: string; readonly why: string }[];
+  readonly notes: readonly string[];
+  readonly measurement?: MeasurementRecord;
+  readonly agreement?: AgreementRecord;
+  /** Per-layer SQNR, worst first: on request, and always when a limit was not met. */
+  readonly layers?: readonly LayerRecord[];
+  readonly limits: readonly LimitRecord[];
+  readonly seconds: number;
+}
+
+/** Progress, for bars and logs. */
+export type RunEvent =
+  | {
+      readonly type: 'step';
+      readonly step: 'open' | 'plan' | 'calibrate' | 'correct' | 'quantize' | 'write' | 'verify';
+      readonly preset?: string;
+    }
+  | {
+      readonly type: 'progress';
+      readonly label: string;
+      readonly done: number;
+      readonly total: number;
+      readonly unit: 'samples' | 'tensors' | 'bytes' | 'runs';
+    }
+  | { readonly type: 'note'; readonly text: string }
+  | { readonly type: 'output'; readonly output: OutputRecord };

@@ -1,0 +1,2 @@
+/** ONNX Runtime behind one interface. */
+export * from './runtime.ts';

@@ -1,0 +1,4 @@
+/** Element types, tensors, errors: what every other layer speaks. */
+export * from './dtype.ts';
+export * from './errors.ts';
+export * from './tensor.ts';
