@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Dataset } from '../data/index.ts';
 import type { ByteSource, Siblings, SinkFolder } from '../files/index.ts';
 import type { RunEvent } from '../report/index.ts';
@@ -32,48 +33,76 @@ export interface MeasureOptions {
 
 /**
  * What the user asked, versioned and serialisable: the command line's flags are sugar for it.
- * Everything has a default but `to`.
+ * Everything has a default but `to`; unknown keys are refused.
  */
-export interface Recipe {
-  readonly version?: 1;
-  /** Presets by name: int8, uint8, int8-dynamic, fp16, q4, q8, ... (`presets` lists them). */
-  readonly to: string | readonly string[];
-  /** static schemes: QDQ pairs (default) or integer operators. */
-  readonly form?: 'qdq' | 'qoperator';
-  readonly observer?: string;
-  /** Samples used for calibration. Default: all, at most 1000. */
-  readonly calibrationSamples?: number;
-  /** Static per-tensor or per-channel weights. Default per-channel. */
-  readonly weights?: 'per-tensor' | 'per-channel';
-  readonly symmetricActivations?: boolean;
-  readonly restricted?: boolean;
-  readonly powerOfTwo?: boolean;
-  /** 7-bit weights for CPUs without VNNI. Default: by `capabilities`. */
-  readonly reduceRange?: boolean;
-  /** Cross-layer equalization, high-bias absorption, bias correction before static quantization. */
-  readonly equalize?: boolean;
-  readonly absorbBias?: boolean;
-  readonly correctBias?: 'off' | 'analytic' | 'empirical';
-  /** Weight-only: values that share a scale (16..256), zero points, accuracy level of MatMulNBits. */
-  readonly blockSize?: number;
-  readonly symmetric?: boolean;
-  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4;
-  /** Nodes that stay float / the only nodes quantized: glob patterns on node names or operator types. */
-  readonly keep?: readonly string[];
-  readonly only?: readonly string[];
-  /** Keep the first and last layer in float. */
-  readonly keepEnds?: boolean;
-  /** Pattern -> preset of that layer, e.g. {'*classifier*': 'q8'}; first match wins. */
-  readonly overrides?: Readonly<Record<string, string>>;
-  /** '0.5%': percentage points for rates, relative percent for errors. */
-  readonly maxDrop?: string;
-  /** 'top-1>=0.9'. */
-  readonly minMetric?: string;
-  /** File names and folders of transformers.js: onnx/model_quantized.onnx, ... */
-  readonly layout?: 'plain' | 'transformers.js';
-  /** Weights in a file of their own beside the model. Default: only when the model passes 2 GB. */
-  readonly externalData?: boolean;
-}
+export const recipeSchema = z.strictObject({
+  version: z.literal(1).default(1),
+  to: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .describe('Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, q8, ...'),
+  form: z
+    .enum(['qdq', 'qoperator'])
+    .default('qdq')
+    .describe('Static schemes: QDQ pairs or integer operators.'),
+  observer: z
+    .string()
+    .optional()
+    .describe('How activation ranges are chosen; default: the best measured one.'),
+  calibrationSamples: z.int().positive().default(1000).describe('Use at most so many calibration samples.'),
+  weights: z
+    .enum(['per-tensor', 'per-channel'])
+    .default('per-channel')
+    .describe('Granularity of static and dynamic weights.'),
+  symmetricActivations: z
+    .boolean()
+    .default(false)
+    .describe('Zero point of activations in the middle of the codes.'),
+  restricted: z.boolean().default(false).describe('Signed codes stay in -127..127.'),
+  powerOfTwo: z.boolean().default(false).describe('Scales are powers of two.'),
+  reduceRange: z.boolean().optional().describe('7-bit weights, for CPUs without VNNI; default: by this CPU.'),
+  equalize: z.boolean().optional().describe('Cross-layer equalization; default: with per-tensor weights.'),
+  absorbBias: z.boolean().default(false).describe('Move high biases into the next layer after equalization.'),
+  correctBias: z
+    .enum(['off', 'analytic', 'empirical'])
+    .optional()
+    .describe(
+      'Remove the mean error that weight rounding causes; default: empirical with per-tensor weights.',
+    ),
+  blockSize: z
+    .union([z.literal(16), z.literal(32), z.literal(64), z.literal(128), z.literal(256)])
+    .optional()
+    .describe('Weight-only: values that share a scale.'),
+  symmetric: z.boolean().optional().describe('Weight-only: no zero points; default: by preset.'),
+  accuracyLevel: z
+    .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)])
+    .optional()
+    .describe('MatMulNBits: 4 computes in int8, 0 in float; default: by this CPU.'),
+  keep: z
+    .array(z.string())
+    .default([])
+    .describe('Stay float: glob patterns on node names, or operator types.'),
+  only: z.array(z.string()).default([]).describe('Nothing but these is quantized.'),
+  keepEnds: z.boolean().default(false).describe('The first and the last layer stay float.'),
+  overrides: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Pattern -> preset of those layers; first match wins.'),
+  maxDrop: z
+    .string()
+    .optional()
+    .describe("'0.5%': percentage points for rates, relative percent for errors."),
+  minMetric: z.string().optional().describe("'top-1>=0.9'."),
+  layout: z
+    .enum(['plain', 'transformers.js'])
+    .default('plain')
+    .describe('File names and folders of the output.'),
+  externalData: z.boolean().optional().describe('Weights in a file of their own; default: only past 2 GB.'),
+});
+
+/** What a user writes. */
+export type Recipe = z.input<typeof recipeSchema>;
+/** With every default filled in. */
+export type FullRecipe = z.output<typeof recipeSchema>;
 
 export interface QuantizeOptions extends Recipe, CommonOptions {
   readonly model: ModelInput;
