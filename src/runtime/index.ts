@@ -1,2 +1,4 @@
 /** ONNX Runtime behind one interface. */
+export * from './capabilities.ts';
+export * from './create-runtime.ts';
 export * from './runtime.ts';

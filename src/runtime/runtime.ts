@@ -1,6 +1,6 @@
 import type { DType, Tensor } from '../tensor/index.ts';
 
-/** A tensor-valued input or output of a loaded model. Dimensions are sizes or names. */
+/** A tensor-valued input or output of a loaded model. Dimensions are sizes or names; '' is an unnamed one. */
 export interface PortInfo {
   readonly name: string;
   readonly dtype: DType;
@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly config?: Readonly<Record<string, string>>;
   /** Writes the optimized graph there (native only): to see which kernels a graph became. */
   readonly optimizedModelPath?: string;
+  /** What messages call the model; default: its file name. */
+  readonly name?: string;
 }
 
 export type Feeds = Readonly<Record<string, Tensor>>;
@@ -47,6 +49,8 @@ export interface Runtime {
   /** e.g. 'onnxruntime-node 1.30.0'. */
   readonly version: string;
   readonly threads: number;
+  /** What the user should know about how it was chosen, in words. */
+  readonly notes?: readonly string[];
   load(model: RuntimeModel, options?: LoadOptions): Promise<Session>;
   /** Ends the worker; sessions that are still open end with it. */
   close(): Promise<void>;

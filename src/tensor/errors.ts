@@ -7,6 +7,10 @@
  */
 
 export interface ErrorDetails {
+  'calibration/empty': { value: string };
+  'calibration/no-samples': { dataset: string };
+  'calibration/not-finite': { value: string; node: string; got: string };
+  'calibration/unknown-value': { value: string };
   'data/count-mismatch': { first: string; firstCount: number; other: string; otherCount: number };
   'data/dtype': { input: string; file: string; got: string; wanted: string };
   'data/empty': { path: string };
@@ -30,12 +34,29 @@ export interface ErrorDetails {
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
   'run/aborted': Record<string, never>;
+  'runtime/config-key': { key: string };
+  'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
+  'runtime/load-failed': { model: string; runtime: string; message: string };
+  'runtime/native-only': { what: string; runtime: string };
+  'runtime/not-built': { path: string };
+  'runtime/port-type': { model: string; port: string; dtype: string };
+  'runtime/run-failed': { model: string; runtime: string; message: string };
+  'runtime/unavailable': { runtime: string; why: string };
+  'runtime/worker-lost': { runtime: string; why: string };
   'name/unknown': { what: string; got: string; known: readonly string[] };
 }
 
 export type ErrorCode = keyof ErrorDetails;
 
 const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = {
+  'calibration/empty': (d) =>
+    `Value '${d.value}' was never seen while calibrating, so it has no range. The graph gave empty tensors for it; calibrate with data that reaches it, or keep its nodes in float.`,
+  'calibration/no-samples': (d) =>
+    `Dataset '${d.dataset}' has no samples to calibrate with. Static quantization needs at least one; give data, or choose a dynamic or weight-only preset.`,
+  'calibration/not-finite': (d) =>
+    `Value '${d.value}', made by ${d.node}, is ${d.got} on the calibration data, so it has no range. Check the preprocessing (mean, std, scale) and the model's weights.`,
+  'calibration/unknown-value': (d) =>
+    `Value '${d.value}' is not in the main graph of the model, so it cannot be calibrated. Name an input or an output of a node outside subgraphs.`,
   'data/count-mismatch': (d) =>
     `${d.first} holds ${d.firstCount} samples, but ${d.other} holds ${d.otherCount}. Every array of a dataset wants one row per sample; check that the files belong together.`,
   'data/dtype': (d) =>
@@ -77,6 +98,24 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' has a cycle through ${d.node}: a node waits for its own result. The model is not valid ONNX; export it again.`,
   'graph/duplicate-value': (d) =>
     `Value '${d.value}' is produced twice, the second time by ${d.node}; every name wants one producer. The model is not valid ONNX; export it again.`,
+  'runtime/config-key': (d) =>
+    `Session configuration entry '${d.key}' is not known to start with 'session.'; ONNX Runtime takes only such keys here. Write it as 'session.<name>'.`,
+  'runtime/input-mismatch': (d) =>
+    `Input '${d.input}' of ${d.model} got ${d.got}, wanted ${d.wanted}. Check the names, types and layout of the data against the model's inputs.`,
+  'runtime/load-failed': (d) =>
+    `${d.runtime} cannot load ${d.model}: ${d.message}. Check that the file is whole and that this version knows its operators.`,
+  'runtime/native-only': (d) =>
+    `${d.what} works with the native runtime only, got ${d.runtime}. Use the native runtime or leave it out.`,
+  'runtime/not-built': (d) =>
+    `The worker script ${d.path} does not exist. Run \`npm run build\` first: workers run from the build.`,
+  'runtime/port-type': (d) =>
+    `${d.model} has '${d.port}' of type ${d.dtype} as an input or output; ONNX Runtime's JavaScript interface cannot hold that type. Add a Cast to float32 at that edge of the graph.`,
+  'runtime/run-failed': (d) =>
+    `${d.runtime} failed while running ${d.model}: ${d.message}. Check the data against the model; if it is right, the model is at fault.`,
+  'runtime/unavailable': (d) =>
+    `The ${d.runtime} runtime cannot start: ${d.why}. 'native' needs the package onnxruntime-node, 'webgpu' a graphics adapter, 'wasm' onnxruntime-web.`,
+  'runtime/worker-lost': (d) =>
+    `The worker of the ${d.runtime} runtime is gone: ${d.why}. Create a new runtime; if memory ran out, use smaller batches.`,
   'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
   'name/unknown': (d) => `Unknown ${d.what} '${d.got}'. Known: ${d.known.join(', ')}.`,
 };

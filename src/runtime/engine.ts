@@ -1,0 +1,160 @@
+import type * as Ort from 'onnxruntime-common';
+import type { DType, Tensor } from '../tensor/index.ts';
+import type { Loaded, Reply, Request, WorkerStart } from './protocol.ts';
+import type { LoadOptions, PortInfo, RuntimeModel, RuntimeName } from './runtime.ts';
+
+/** What both onnxruntime packages offer. */
+export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env'>;
+
+const providers: Readonly<Record<RuntimeName, string>> = { native: 'cpu', wasm: 'wasm', webgpu: 'webgpu' };
+
+/** Only errors: ONNX Runtime's warnings are about choices nobody here can make. */
+const logSeverityLevel = 3;
+
+/** onnxruntime-web 1.30 gives -1, read as unsigned, for a dimension without size and name. */
+const unnamedDim = 0xffffffff;
+
+/**
+ * The worker's side of the protocol: ONNX Runtime sessions by number. Requests are handled one after the
+ * other, as onnxruntime-web refuses two runs at once.
+ */
+export function serveEngine(
+  ort: OrtModule,
+  start: WorkerStart,
+  post: (reply: Reply, transfer: ArrayBuffer[]) => void,
+): (request: Request) => void {
+  const sessions = new Map<number, Ort.InferenceSession>();
+  let queue = Promise.resolve();
+
+  async function handle(request: Request): Promise<{ value: unknown; transfer: ArrayBuffer[] }> {
+    if (request.kind === 'load') {
+      const session = await createSession(ort, start, request.model, request.options);
+      sessions.set(request.session, session);
+      const value: Loaded = {
+        inputs: session.inputMetadata.map(portOf),
+        outputs: session.outputMetadata.map(portOf),
+      };
+      return { value, transfer: [] };
+    }
+    const session = sessions.get(request.session);
+    if (session === undefined) throw new Error('the session was released');
+    switch (request.kind) {
+      case 'run': {
+        const results = await session.run(toOrt(ort, request.feeds), request.outputs ?? session.outputNames, {
+          logSeverityLevel,
+        });
+        return fromOrt(results);
+      }
+      case 'time': {
+        const value = await timeRuns(session, toOrt(ort, request.feeds), request.warmup, request.runs);
+        return { value, transfer: [value.buffer] };
+      }
+      case 'release':
+        sessions.delete(request.session);
+        await session.release();
+        return { value: undefined, transfer: [] };
+    }
+  }
+
+  return (request) => {
+    queue = queue.then(async () => {
+      try {
+        const { value, transfer } = await handle(request);
+        post({ id: request.id, ok: true, value }, transfer);
+      } catch (error) {
+        post({ id: request.id, ok: false, message: messageOf(error) }, []);
+      }
+    });
+  };
+}
+
+/** What an unknown thrown thing says. onnxruntime-web throws bare numbers when wasm runs out of memory. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : `ONNX Runtime threw ${String(error)}`;
+}
+
+async function createSession(
+  ort: OrtModule,
+  start: WorkerStart,
+  model: RuntimeModel,
+  options: LoadOptions,
+): Promise<Ort.InferenceSession> {
+  const native = start.runtime === 'native';
+  const sessionOptions: Ort.InferenceSession.SessionOptions = {
+    executionProviders: [providers[start.runtime]],
+    graphOptimizationLevel: options.optimization ?? 'all',
+    logSeverityLevel,
+    // In wasm the number of threads is the module's, set once at its start.
+    ...(native && { intraOpNumThreads: options.threads ?? start.threads, interOpNumThreads: 1 }),
+    ...(options.optimizedModelPath !== undefined && { optimizedModelFilePath: options.optimizedModelPath }),
+    ...(options.config !== undefined && { extra: { session: configEntries(options.config) } }),
+  };
+  if ('path' in model) return ort.InferenceSession.create(model.path, sessionOptions);
+  return ort.InferenceSession.create(model.bytes, {
+    ...sessionOptions,
+    ...(model.externalData !== undefined && { externalData: [...model.externalData] }),
+  });
+}
+
+/** 'session.intra_op.allow_spinning' -> extra.session['intra_op.allow_spinning']; checked by the caller. */
+function configEntries(config: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(config).map(([key, v]) => [key.slice('session.'.length), v]));
+}
+
+function portOf(meta: Ort.InferenceSession.ValueMetadata): PortInfo {
+  if (!meta.isTensor) return { name: meta.name, dtype: 'non-tensor' as DType, shape: [] };
+  const shape = meta.shape.map((dim) => (dim === unnamedDim || dim === -1 ? '' : dim));
+  return { name: meta.name, dtype: meta.type as DType, shape };
+}
+
+function toOrt(ort: OrtModule, feeds: Record<string, Tensor>): Record<string, Ort.Tensor> {
+  const result: Record<string, Ort.Tensor> = {};
+  for (const [name, t] of Object.entries(feeds)) {
+    // float16 as Uint16Array is taken on every Node; the constructor wraps it where Float16Array exists.
+    result[name] = new ort.Tensor(t.dtype as 'float32', t.data as Float32Array, t.dims);
+  }
+  return result;
+}
+
+function fromOrt(results: Readonly<Record<string, Ort.Tensor>>): {
+  value: Record<string, Tensor>;
+  transfer: ArrayBuffer[];
+} {
+  const value: Record<string, Tensor> = {};
+  const transfer: ArrayBuffer[] = [];
+  for (const [name, t] of Object.entries(results)) {
+    const data = ownArray(t.data as Exclude<Ort.Tensor['data'], string[]>);
+    if (!Array.isArray(data)) transfer.push(data.buffer as ArrayBuffer);
+    value[name] = { dtype: t.type as DType, dims: [...t.dims], data } as Tensor;
+    t.dispose();
+  }
+  return { value, transfer };
+}
+
+/**
+ * An array over a buffer of its own. An output that is also an input, or that two names share, may be a
+ * view of memory still in use, so it is copied. Float16Array, where it exists, is seen as its 16 bits.
+ */
+function ownArray(data: ArrayBufferView | string[]): ArrayBufferView | string[] {
+  if (Array.isArray(data)) return data;
+  const copy = (data as Uint8Array).slice();
+  const name = Object.prototype.toString.call(copy);
+  return name === '[object Float16Array]' ? new Uint16Array(copy.buffer) : copy;
+}
+
+async function timeRuns(
+  session: Ort.InferenceSession,
+  feeds: Record<string, Ort.Tensor>,
+  warmup: number,
+  runs: number,
+): Promise<Float64Array<ArrayBuffer>> {
+  const times = new Float64Array(runs);
+  for (let i = -warmup; i < runs; i++) {
+    const begin = performance.now();
+    const results = await session.run(feeds);
+    const end = performance.now();
+    if (i >= 0) times[i] = end - begin;
+    for (const t of Object.values(results)) t.dispose();
+  }
+  return times;
+}

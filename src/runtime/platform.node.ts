@@ -1,0 +1,77 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { fail } from '../tensor/index.ts';
+import { cpuHasVnni } from './cpu-features.ts';
+import type { RuntimePlatform } from './platform.ts';
+import type { Reply, Request, WorkerChannel, WorkerStart } from './protocol.ts';
+import type { Capabilities, RuntimeName } from './runtime.ts';
+
+/**
+ * The built file of a script that runs in a thread or process of its own. Node 20 runs no TypeScript, so
+ * from source the build under dist/ is used. @throws runtime/not-built
+ */
+export function builtScript(name: string): string {
+  const here = fileURLToPath(import.meta.url);
+  const folder = dirname(here);
+  const path = here.endsWith('.ts')
+    ? join(folder, '..', '..', 'dist', 'src', 'runtime', `${name}.js`)
+    : join(folder, `${name}.js`);
+  if (!existsSync(path)) fail('runtime/not-built', { path });
+  return path;
+}
+
+function startWorker(start: WorkerStart): WorkerChannel {
+  const worker = new Worker(builtScript('worker.node'), { workerData: start, execArgv: [] });
+  let ended = false;
+  return {
+    post: (request: Request, transfer) => worker.postMessage(request, [...transfer]),
+    listen(received, lost) {
+      worker.on('message', (reply: Reply) => received(reply));
+      worker.on('error', (error) => lost(error.message));
+      worker.on('exit', (code) => {
+        ended = true;
+        lost(`its thread exited with code ${code}`);
+      });
+    },
+    busy: (waiting) => (waiting ? worker.ref() : worker.unref()),
+    async terminate() {
+      if (!ended) await worker.terminate();
+    },
+  };
+}
+
+/** Looks for the package and the binary of this machine, without loading them. */
+function nativeIsInstalled(): boolean {
+  try {
+    const entry = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+    const binding = join('bin', 'napi-v6', process.platform, process.arch, 'onnxruntime_binding.node');
+    return existsSync(join(dirname(entry), binding));
+  } catch {
+    return false;
+  }
+}
+
+async function probe(): Promise<Capabilities> {
+  const runtimes: RuntimeName[] = nativeIsInstalled() ? ['native', 'wasm'] : ['wasm'];
+  return {
+    platform: 'node',
+    cores: availableParallelism(),
+    vnni: cpuHasVnni({ platform: process.platform, arch: process.arch, cpuInfo: readCpuInfo() }),
+    cpu: cpus()[0]?.model.trim() || undefined,
+    runtimes,
+  };
+}
+
+function readCpuInfo(): string | undefined {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+export const platform: RuntimePlatform = { startWorker, probe };
