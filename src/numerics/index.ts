@@ -1,5 +1,14 @@
 /** Number formats, granularity, schemes, quantized tensors. */
+export { type CodeRange, integerCodes } from './affine.ts';
+export * from './affine-parameters.ts';
+export * from './float-arrays.ts';
 export * from './formats.ts';
 export * from './granularity.ts';
+export type * from './number-format.ts';
+export * from './octav.ts';
+export * from './pack-bits.ts';
+export * from './quantize-tensor.ts';
 export * from './quantized-tensor.ts';
 export * from './scheme.ts';
+export type { FloatEncodeOptions } from './small-float.ts';
+export * from './to-float32.ts';

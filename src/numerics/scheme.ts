@@ -11,6 +11,8 @@ export interface RangeChoice {
   readonly reduced?: boolean;
   /** Scales are powers of two: dequantizing is a shift. */
   readonly powerOfTwo?: boolean;
+  /** Scales are rounded to this type before codes are chosen, because the file stores them so. Default float32. */
+  readonly scaleType?: 'float32' | 'float16' | 'bfloat16';
 }
 
 /** How one tensor is stored: format, granularity, and how its range is used. */

@@ -29,10 +29,26 @@ export interface ErrorDetails {
   'data/too-large': { file: string; what: string; got: number; limit: number };
   'data/truncated': { file: string; got: number; wanted: number };
   'data/unsafe-location': { spec: string; location: string };
+  'file/disk-full': { path: string };
+  'file/exists': { path: string };
+  'file/failed': { path: string; act: 'read' | 'written'; message: string };
+  'file/folder-missing': { path: string };
+  'file/http': { url: string; why: string };
+  'file/missing': { path: string };
+  'file/no-access': { path: string; act: 'read' | 'written' };
+  'file/no-folders': { path: string };
+  'file/not-a-file': { path: string };
+  'file/out-of-range': { file: string; offset: number; length: number; size: number };
+  'file/unsafe-location': { location: string; file: string; why: string };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
+  'numerics/axis': { axis: number; dims: number[] };
+  'numerics/group-size': { size: number };
+  'numerics/not-finite': { name: string; index: number; value: string };
+  'numerics/not-real': { dtype: string };
+  'numerics/value-count': { name: string; dims: number[]; got: number; wanted: number };
   'run/aborted': Record<string, never>;
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
@@ -90,6 +106,22 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is cut off: its content needs ${d.wanted} bytes, but there are ${d.got}. Copy or download it again.`,
   'data/unsafe-location': (d) =>
     `${d.spec} names the file '${d.location}', which lies outside its folder. Nothing outside is opened; move the file into the folder and name it relative to that.`,
+  'file/disk-full': (d) =>
+    `The disk is full: ${d.path} could not be written. Free some space, or write elsewhere.`,
+  'file/exists': (d) => `${d.path} is already there. Choose another name, or replace it with --force.`,
+  'file/failed': (d) => `${d.path} could not be ${d.act}: ${d.message}.`,
+  'file/folder-missing': (d) => `There is no folder ${d.path}. Make it first, or name another one.`,
+  'file/http': (d) => `${d.url} could not be loaded: ${d.why}. Check the address and the connection.`,
+  'file/missing': (d) => `There is no file ${d.path}. Check the path.`,
+  'file/no-access': (d) =>
+    `${d.path} cannot be ${d.act}: the rights are missing. Change them, or choose another place.`,
+  'file/no-folders': (d) =>
+    `The folder ${d.path} cannot be opened: a page has no folders. Write to memory and offer the bytes for download.`,
+  'file/not-a-file': (d) => `${d.path} is not a plain file. Name a file.`,
+  'file/out-of-range': (d) =>
+    `${d.file} has ${d.size} bytes, but ${d.length} at offset ${d.offset} were asked for. The file is cut off or was changed; copy or download it again.`,
+  'file/unsafe-location': (d) =>
+    `'${d.location}', named by ${d.file}, is refused: ${d.why}. Only files inside that folder are used; move the file there and name it relative to it.`,
   'tensor/byte-length': (d) =>
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'graph/attribute-type': (d) =>
@@ -116,6 +148,16 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The ${d.runtime} runtime cannot start: ${d.why}. 'native' needs the package onnxruntime-node, 'webgpu' a graphics adapter, 'wasm' onnxruntime-web.`,
   'runtime/worker-lost': (d) =>
     `The worker of the ${d.runtime} runtime is gone: ${d.why}. Create a new runtime; if memory ran out, use smaller batches.`,
+  'numerics/axis': (d) =>
+    `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
+  'numerics/group-size': (d) =>
+    `Group size ${d.size} of the scheme is not a positive integer. Use 32, 64 or 128.`,
+  'numerics/not-finite': (d) =>
+    `Value ${d.index} of ${d.name} is ${d.value}; only finite numbers can be quantized. The training diverged or the file is damaged; mend the weight or keep this tensor float.`,
+  'numerics/not-real': (d) =>
+    `Tensor of ${d.dtype} holds no real numbers, so it has no float32 form. Keep it as it is.`,
+  'numerics/value-count': (d) =>
+    `${d.name} has ${d.got} values, but its shape [${d.dims.join(', ')}] wants ${d.wanted}. Give one value per element.`,
   'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
   'name/unknown': (d) => `Unknown ${d.what} '${d.got}'. Known: ${d.known.join(', ')}.`,
 };

@@ -1,0 +1,158 @@
+/**
+ * Chooses scale and zero point of blocks: the readable twin of assembly/fit-affine.ts, equal to it bit for bit.
+ * Every step is one float32 operation, sums run in order of the values.
+ */
+
+const f = Math.fround;
+
+/** The codes a block may use, and how hard to look. */
+export interface FitSpec {
+  readonly minCode: number;
+  readonly maxCode: number;
+  /** Fixed zero point; undefined lets each block choose. */
+  readonly zeroPoint?: number;
+  /** The scale may be negative, so that the largest magnitude lands on the more negative code. */
+  readonly signedScale: boolean;
+  /** Tried ranges as parts of the full one; empty takes the full range as it is (min-max). */
+  readonly ratios: Float32Array;
+}
+
+/**
+ * Blocks whose largest magnitude is below this count as zeros (scale 1): with 16-bit codes the scale is still a
+ * normal float32, so that 1/scale stays finite.
+ */
+export const TINY = 2 ** -110;
+
+/** Largest float32: a two-bit block at the end of the float range must not get an infinite scale. */
+export const MAX_SCALE = 3.4028234663852886e38;
+
+/** Least-squares passes after the best start is known. */
+export const REFINEMENTS = 2;
+
+/** Nearest integer, ties to even, for |x| < 2^22; a sum in float32 rounds the fraction away. */
+export function nearest(x: number): number {
+  return f(f(x + 12582912) - 12582912);
+}
+
+const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
+
+interface Trial {
+  score: number;
+  scale: number;
+}
+
+/**
+ * Scale that fits best when every value takes its nearest code at 1/inverse: sxl / sll, and sxl^2 / sll, the part
+ * of the (weighted) energy that it explains. x: normalised values of the block.
+ */
+function leastSquares(
+  x: Float32Array, // [n]
+  w: Float32Array | undefined, // [n]
+  inverse: number,
+  low: number,
+  high: number,
+): Trial {
+  let sxl = 0;
+  let sll = 0;
+  for (let i = 0; i < x.length; i++) {
+    const level = nearest(clamp(f(x[i]! * inverse), low, high));
+    const wl = w ? f(w[i]! * level) : level;
+    sxl = f(sxl + f(x[i]! * wl));
+    sll = f(sll + f(level * wl));
+  }
+  const scale = f(sxl / sll);
+  return { scale, score: f(sxl * scale) };
+}
+
+/** One block. `values` and `weights`: [n]. Writes scale[at] and zero[at]. */
+export function fitBlockRef(
+  values: Float32Array,
+  weights: Float32Array | undefined,
+  spec: FitSpec,
+  scale: Float32Array,
+  zero: Float32Array,
+  at: number,
+): void {
+  const { minCode, maxCode, signedScale, ratios } = spec;
+  let min = 0;
+  let max = 0;
+  for (const v of values) {
+    if (v < min) min = v;
+    if (v > max) max = v;
+  }
+  const largest = Math.max(-min, max);
+  const fixed = spec.zeroPoint;
+  if (largest < TINY) {
+    scale[at] = 1;
+    zero[at] = fixed ?? clamp(0, minCode, maxCode);
+    return;
+  }
+  const low = f(min / largest);
+  const high = f(max / largest);
+  const x = new Float32Array(values.length);
+  for (let i = 0; i < x.length; i++) x[i] = f(values[i]! / largest);
+
+  // Full range: every value inside.
+  let bestZero: number;
+  let bestScale: number;
+  if (fixed !== undefined) {
+    bestZero = fixed;
+    bestScale = f(1 / Math.min(maxCode - fixed, fixed - minCode));
+  } else {
+    bestScale = f(f(high - low) / (maxCode - minCode));
+    bestZero = clamp(nearest(f(minCode - f(low / bestScale))), minCode, maxCode);
+  }
+
+  if (ratios.length > 0) {
+    // Full scale that ratios multiply; with a signed scale the largest value goes to the lowest code.
+    let full = bestScale;
+    if (fixed !== undefined && signedScale) {
+      full = f((high >= -low ? 1 : -1) / (minCode - fixed));
+    }
+    const zeros = fixed !== undefined ? [fixed] : [bestZero - 1, bestZero, bestZero + 1];
+    let bestScore = 0;
+    for (const candidate of zeros) {
+      if (candidate < minCode || candidate > maxCode) continue;
+      const from = minCode - candidate;
+      const to = maxCode - candidate;
+      for (const ratio of ratios) {
+        const trial = leastSquares(x, weights, f(1 / f(full * ratio)), from, to);
+        if (trial.score > bestScore) {
+          bestScore = trial.score;
+          bestScale = trial.scale;
+          bestZero = candidate;
+        }
+      }
+    }
+    for (let pass = 0; pass < REFINEMENTS; pass++) {
+      const trial = leastSquares(x, weights, f(1 / bestScale), minCode - bestZero, maxCode - bestZero);
+      if (trial.score > bestScore) {
+        bestScore = trial.score;
+        bestScale = trial.scale;
+      }
+    }
+  }
+  scale[at] = clamp(f(largest * bestScale), -MAX_SCALE, MAX_SCALE);
+  zero[at] = bestZero;
+}
+
+/** Every block of `rows` rows of `length` values, cut into blocks of `block` with a shorter last one. */
+export function fitAffineRef(
+  values: Float32Array, // [rows, length]
+  rows: number,
+  length: number,
+  block: number,
+  weights: Float32Array | undefined, // [rows, length]
+  spec: FitSpec,
+  scale: Float32Array, // [rows, ceil(length / block)]
+  zero: Float32Array, // like scale
+): void {
+  let at = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let start = 0; start < length; start += block) {
+      const from = row * length + start;
+      const to = row * length + Math.min(start + block, length);
+      fitBlockRef(values.subarray(from, to), weights?.subarray(from, to), spec, scale, zero, at++);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { MAX_SCALE, nearest, TINY } from '../kernels/index.ts';
+import type { RangeChoice } from './scheme.ts';
+import { decodeSmallFloat, encodeSmallFloat, smallFloats } from './small-float.ts';
+
+const f = Math.fround;
+
+/** The codes of an integer format of `bits` bits. */
+export interface CodeRange {
+  readonly minCode: number;
+  readonly maxCode: number;
+  /** The code of real 0 when symmetric: 0 for signed codes, 2^(bits - 1) for unsigned ones. */
+  readonly symmetricZero: number;
+}
+
+/**
+ * Codes that a range choice leaves: int8 is -128..127, restricted -127..127, reduced -64..63;
+ * uint8 is 0..255, restricted (symmetric only) 1..255 around 128, reduced 0..127 around 64.
+ */
+export function integerCodes(bits: number, signed: boolean, choice: Partial<RangeChoice> = {}): CodeRange {
+  const half = 2 ** (bits - 1 - (choice.reduced && bits > 2 ? 1 : 0));
+  const offset = signed ? 0 : half;
+  const least = choice.restricted && (signed || choice.symmetric) ? 1 - half : -half;
+  return { minCode: least + offset, maxCode: half - 1 + offset, symmetricZero: offset };
+}
+
+/** A scale as it will be stored: finite, not 0, of the type and kind the scheme asks for. */
+export function storedScale(scale: number, choice: Partial<RangeChoice>): number {
+  let stored = Math.max(-MAX_SCALE, Math.min(MAX_SCALE, f(scale)));
+  if (choice.powerOfTwo) {
+    // The next power of two: every value that had a code keeps one.
+    stored = Math.sign(stored) * 2 ** Math.min(127, Math.ceil(Math.log2(Math.abs(stored))));
+  }
+  if (choice.scaleType === 'float16' || choice.scaleType === 'bfloat16') {
+    const row = smallFloats[choice.scaleType];
+    const code = encodeSmallFloat(stored, row, true);
+    // A scale below half the smallest subnormal would become 0: it becomes that subnormal.
+    const half = 1 << (row.bits - 1);
+    stored = decodeSmallFloat((code & (half - 1)) === 0 ? code | 1 : code, row);
+  }
+  return stored;
+}
+
+/**
+ * Scale and zero point of a range, in float32 as ONNX computes them. The range is widened to hold 0, which is
+ * always exactly a code. An empty or vanishing range gets scale 1. `codes` from `integerCodes`.
+ */
+export function affineFromRange(
+  range: { readonly min: number; readonly max: number },
+  codes: CodeRange,
+  choice: RangeChoice,
+): { scale: number; zeroPoint: number } {
+  const low = Math.min(0, f(range.min));
+  const high = Math.max(0, f(range.max));
+  const largest = Math.max(-low, high);
+  const { minCode, maxCode, symmetricZero } = codes;
+  if (choice.symmetric) {
+    const steps = Math.min(maxCode - symmetricZero, symmetricZero - minCode);
+    return { scale: largest < TINY ? 1 : storedScale(f(largest / steps), choice), zeroPoint: symmetricZero };
+  }
+  if (largest < TINY) return { scale: 1, zeroPoint: Math.max(minCode, Math.min(maxCode, 0)) };
+  // In doubles: max - min of two huge float32 may not fit in one.
+  const scale = storedScale(f((high - low) / (maxCode - minCode)), choice);
+  const zeroPoint = Math.max(minCode, Math.min(maxCode, nearest(f(minCode - f(low / scale)))));
+  return { scale, zeroPoint };
+}

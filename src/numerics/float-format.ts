@@ -1,0 +1,103 @@
+import { TINY } from '../kernels/index.ts';
+import type { DType } from '../tensor/index.ts';
+import { storedScale } from './affine.ts';
+import type { FormatName } from './formats.ts';
+import type { NumberFormat } from './number-format.ts';
+import { decodeTable, encodeSmallFloat, type SmallFloatName, smallFloats } from './small-float.ts';
+
+const f = Math.fround;
+
+interface FloatRow {
+  readonly name: Extract<FormatName, 'float16' | 'bfloat16' | 'e4m3fn' | 'e5m2'>;
+  readonly dtype: DType & SmallFloatName;
+  readonly description: string;
+  readonly source: string;
+  /** 8-bit floats are spread over the range by a scale; 16-bit floats are stored as they are. */
+  readonly scaled: boolean;
+}
+
+/** The row of a float format: real = value(code) * scale; beyond the largest finite value codes saturate. */
+export function floatFormat(row: FloatRow): NumberFormat {
+  const float = smallFloats[row.dtype];
+  const { bits, maxCode, mantissaBits } = float;
+  const values = () => decodeTable(row.dtype);
+  const Codes = bits === 16 ? Uint16Array : Uint8Array;
+  const largestValue = () => values()[maxCode]!;
+  const scaleOf = (largest: number, choice: Parameters<typeof storedScale>[1]) =>
+    row.scaled && largest >= TINY ? storedScale(f(largest / largestValue()), choice) : 1;
+  const largestOf = (xs: Float32Array) => {
+    let largest = 0;
+    for (const x of xs) {
+      const magnitude = Math.abs(x);
+      if (magnitude > largest) largest = magnitude;
+    }
+    return largest;
+  };
+
+  return {
+    ...row,
+    kind: 'float',
+    block: 'free',
+    unit: 1,
+    bits,
+    bitsPerWeight: bits,
+    levels: 2 * maxCode + 1,
+    minCode: 0,
+    maxCode: 2 ** bits - 1,
+    symmetricZero: 0,
+    signedScale: false,
+    defaultRange: 'min-max',
+    errorBound: 2 ** -(mantissaBits + 1),
+
+    fit(xs, _importance, choice = {}) {
+      return { scale: scaleOf(largestOf(xs), choice), zeroPoint: 0, minCode: 0, maxCode: 2 ** bits - 1 };
+    },
+
+    round: (xs, at, params) => encodeSmallFloat(f(xs[at]! / params.scale), float, true),
+
+    value(code, params, _unit, out, at) {
+      out[at] = values()[code]! * params.scale;
+    },
+
+    createCodes: (count) => new Codes(count),
+
+    pack: (codes) => new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice(),
+
+    unpack(bytes, count) {
+      const codes = new Codes(count);
+      new Uint8Array(codes.buffer).set(bytes.subarray(0, codes.byteLength));
+      return codes;
+    },
+
+    async encode(xs, { rows, length, block }, _importance, choice = {}) {
+      const scale = new Float32Array(rows * Math.ceil(length / block));
+      const codes = new Codes(xs.length);
+      let at = 0;
+      for (let row = 0; row < rows; row++) {
+        const end = (row + 1) * length;
+        for (let from = row * length; from < end; from += block, at++) {
+          const to = Math.min(from + block, end);
+          const step = scaleOf(largestOf(xs.subarray(from, to)), choice);
+          scale[at] = step;
+          for (let i = from; i < to; i++) codes[i] = encodeSmallFloat(f(xs[i]! / step), float, true);
+        }
+      }
+      return { codes, scale };
+    },
+
+    decode({ codes, scale }, { rows, length, block }) {
+      const table = values();
+      const out = new Float32Array(codes.length);
+      let at = 0;
+      for (let row = 0; row < rows; row++) {
+        const end = (row + 1) * length;
+        for (let from = row * length; from < end; from += block, at++) {
+          const to = Math.min(from + block, end);
+          const step = scale[at]!;
+          for (let i = from; i < to; i++) out[i] = table[codes[i]!]! * step;
+        }
+      }
+      return out;
+    },
+  };
+}

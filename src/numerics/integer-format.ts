@@ -1,0 +1,195 @@
+import { type FitSpec, fitAffineRef, fitBlockRef, nearestEven, quantizeAffineRef } from '../kernels/index.ts';
+import { affineFromRange, type CodeRange, integerCodes, storedScale } from './affine.ts';
+import type { FormatName } from './formats.ts';
+import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
+import { octavClip } from './octav.ts';
+import { packBits, unpackBits } from './pack-bits.ts';
+
+const f = Math.fround;
+const arrays = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array } as const;
+
+/** Parts of the full range that the search tries for short blocks: a little more to a good deal less. */
+const SHORT_RATIOS = Float32Array.from({ length: 16 }, (_, i) => 1.15 - 0.03 * i);
+/** Long rows have long tails: the best clip of a thousand 4-bit values is near half the largest. */
+const LONG_RATIOS = Float32Array.from({ length: 24 }, (_, i) => 1.05 - 0.03 * i);
+const LONG_BLOCK = 512;
+const NO_RATIOS = new Float32Array(0);
+
+type IntegerName = Extract<FormatName, `${'int' | 'uint'}${number}`>;
+
+/** The row of an affine integer format: code = clamp(nearest(x / scale) + zeroPoint), as ONNX QuantizeLinear. */
+export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: boolean): NumberFormat {
+  const own = integerCodes(bits, signed);
+  // Narrow formats win a whole code by it; from 8 bits on the gain is below the noise and readers expect scale > 0.
+  const signedScale = bits <= 4;
+  const Codes = arrays[`${signed ? 'int' : 'uint'}${bits === 16 ? 16 : 8}`];
+
+  const specOf = (codes: CodeRange, choice: FitChoice, block: number): FitSpec => ({
+    minCode: codes.minCode,
+    maxCode: codes.maxCode,
+    zeroPoint: choice.symmetric === false ? undefined : codes.symmetricZero,
+    signedScale: signedScale && !choice.restricted && !choice.powerOfTwo,
+    ratios: rangeOf(choice) === 'mse' ? (block >= LONG_BLOCK ? LONG_RATIOS : SHORT_RATIOS) : NO_RATIOS,
+  });
+  const rangeOf = (choice: FitChoice) => choice.range ?? format.defaultRange;
+
+  /** Powers of two and OCTAV go by range: [low, high] of the block, then the next representable scale. */
+  const byRange = (choice: FitChoice) => choice.powerOfTwo === true || rangeOf(choice) === 'octav';
+
+  const fitByRange = (
+    values: Float32Array,
+    importance: Float32Array | undefined,
+    choice: FitChoice,
+    codes: CodeRange,
+  ) => {
+    let min = 0;
+    let max = 0;
+    for (const x of values) {
+      if (x < min) min = x;
+      if (x > max) max = x;
+    }
+    const symmetric = choice.symmetric ?? true;
+    const full = affineFromRange({ min, max }, codes, { ...choice, symmetric });
+    if (rangeOf(choice) === 'min-max') return full;
+    const candidates = [full];
+    if (rangeOf(choice) === 'octav') {
+      const clip = octavClip(values, bits - (choice.reduced ? 1 : 0), importance);
+      candidates[0] = affineFromRange({ min: Math.max(min, -clip), max: Math.min(max, clip) }, codes, {
+        ...choice,
+        symmetric,
+      });
+    } else {
+      for (const part of [0.5, 0.25]) {
+        candidates.push(
+          affineFromRange({ min: min * part, max: max * part }, codes, { ...choice, symmetric }),
+        );
+      }
+    }
+    return leastError(values, importance, candidates, codes);
+  };
+
+  const format: NumberFormat = {
+    name,
+    description: `${bits}-bit ${signed ? 'signed' : 'unsigned'} integers: real = (code - zeroPoint) * scale.`,
+    source: 'ONNX QuantizeLinear-25; Jacob et al. 2018, arXiv 1712.05877',
+    kind: 'integer',
+    dtype: name,
+    block: 'free',
+    unit: 1,
+    bits,
+    bitsPerWeight: bits,
+    levels: 2 ** bits,
+    minCode: own.minCode,
+    maxCode: own.maxCode,
+    symmetricZero: own.symmetricZero,
+    scaled: true,
+    signedScale,
+    defaultRange: bits <= 4 ? 'mse' : 'min-max',
+    errorBound: 0.5 / (2 ** (bits - 1) - 1),
+
+    fit(values, importance, choice = {}) {
+      const codes = integerCodes(bits, signed, { ...choice, symmetric: choice.symmetric ?? true });
+      if (byRange(choice)) return { ...fitByRange(values, importance, choice, codes), ...limits(codes) };
+      const scale = new Float32Array(1);
+      const zero = new Float32Array(1);
+      fitBlockRef(values, importance, specOf(codes, choice, values.length), scale, zero, 0);
+      return { scale: storedScale(scale[0]!, choice), zeroPoint: zero[0]!, ...limits(codes) };
+    },
+
+    round(values, at, params) {
+      const level = nearestEven(f(values[at]! / params.scale)) + params.zeroPoint;
+      return level < params.minCode ? params.minCode : level > params.maxCode ? params.maxCode : level + 0;
+    },
+
+    value(code, params, _unit, out, at) {
+      out[at] = (code - params.zeroPoint) * params.scale;
+    },
+
+    createCodes: (count) => new Codes(count),
+
+    pack(codes) {
+      if (bits <= 8) return packBits(codes, bits as 2 | 4 | 8);
+      return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice();
+    },
+
+    unpack(bytes, count) {
+      if (bits <= 8) return unpackBits(bytes, bits as 2 | 4 | 8, count, signed);
+      const codes = new Codes(count);
+      new Uint8Array(codes.buffer).set(bytes.subarray(0, codes.byteLength));
+      return codes;
+    },
+
+    async encode(values, layout, importance, choice = {}) {
+      const range = integerCodes(bits, signed, { ...choice, symmetric: choice.symmetric ?? true });
+      const { rows, length, block } = layout;
+      const blocks = rows * Math.ceil(length / block);
+      const scale = new Float32Array(blocks);
+      const zero = new Float32Array(blocks);
+      if (byRange(choice)) {
+        eachBlock(layout, (from, to, at) => {
+          const params = fitByRange(values.subarray(from, to), importance?.subarray(from, to), choice, range);
+          scale[at] = params.scale;
+          zero[at] = params.zeroPoint;
+        });
+      } else {
+        fitAffineRef(values, rows, length, block, importance, specOf(range, choice, block), scale, zero);
+        if (choice.scaleType) for (let i = 0; i < blocks; i++) scale[i] = storedScale(scale[i]!, choice);
+      }
+      const codes = new Codes(values.length);
+      quantizeAffineRef(values, rows, length, block, scale, zero, 0, range.minCode, range.maxCode, codes);
+      const implicit = (choice.symmetric ?? true) && range.symmetricZero === own.symmetricZero;
+      return { codes, scale, zeroPoint: implicit ? undefined : Codes.from(zero) };
+    },
+
+    decode({ codes, scale, zeroPoint }, layout) {
+      const out = new Float32Array(codes.length);
+      eachBlock(layout, (from, to, at) => {
+        const step = scale[at]!;
+        const zero = zeroPoint ? zeroPoint[at]! : own.symmetricZero;
+        for (let i = from; i < to; i++) out[i] = (codes[i]! - zero) * step;
+      });
+      return out;
+    },
+  };
+  return format;
+}
+
+const limits = ({ minCode, maxCode }: CodeRange) => ({ minCode, maxCode });
+
+function eachBlock(layout: RowLayout, visit: (from: number, to: number, at: number) => void): void {
+  let at = 0;
+  for (let row = 0; row < layout.rows; row++) {
+    const end = (row + 1) * layout.length;
+    for (let from = row * layout.length; from < end; from += layout.block) {
+      visit(from, Math.min(from + layout.block, end), at++);
+    }
+  }
+}
+
+type ScaleAndZero = Pick<ScalarParams, 'scale' | 'zeroPoint'>;
+
+/** The candidate with the least (weighted) squared error; the first of equals. */
+function leastError(
+  values: Float32Array,
+  importance: Float32Array | undefined,
+  candidates: readonly ScaleAndZero[],
+  codes: CodeRange,
+): ScaleAndZero {
+  let best = candidates[0]!;
+  let least = Number.POSITIVE_INFINITY;
+  if (candidates.length === 1) return best;
+  for (const params of candidates) {
+    let error = 0;
+    for (let i = 0; i < values.length; i++) {
+      const level = nearestEven(f(values[i]! / params.scale)) + params.zeroPoint;
+      const code = Math.max(codes.minCode, Math.min(codes.maxCode, level));
+      const e = values[i]! - (code - params.zeroPoint) * params.scale;
+      error += e * e * (importance ? importance[i]! : 1);
+    }
+    if (error < least) {
+      least = error;
+      best = params;
+    }
+  }
+  return best;
+}
