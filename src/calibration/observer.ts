@@ -1,3 +1,5 @@
+import type { HistogramKernel } from '../kernels/histogram.ref.ts';
+
 /** What an activation looks like so far, and the range to quantize it with. */
 
 export interface Range {
@@ -24,4 +26,17 @@ export interface Observer {
   merge(other: Observer): void;
   /** @throws calibration/empty before the first update. */
   range(target: RangeTarget): Range;
+}
+
+/** What an observer may be told when it is made. */
+export interface ObserverOptions {
+  /** The value it observes and the node that makes it, for messages. */
+  readonly value?: string;
+  readonly node?: string;
+  /** Counts values; default: plain TypeScript. */
+  readonly kernel?: HistogramKernel;
+  /** `percentile`: share of values inside the range, in percent. Default 99.99. */
+  readonly percentile?: number;
+  /** `moving-average`: weight of the newest batch. Default 0.05. */
+  readonly momentum?: number;
 }

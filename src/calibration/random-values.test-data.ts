@@ -1,0 +1,23 @@
+/** Deterministic values from known distributions, for tests. */
+
+const draws = {
+  uniform: (next: () => number) => next(),
+  normal: (next: () => number) => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
+  laplace: (next: () => number) => {
+    const u = next() - 0.5;
+    return -Math.sign(u) * Math.log(1 - 2 * Math.abs(u));
+  },
+};
+
+/** `count` values of mean 0 and unit scale (uniform: in [0, 1)). */
+export function random(kind: keyof typeof draws, count: number, seed: number): Float32Array {
+  let state = seed * 2654435761 + 1;
+  const next = () => {
+    // mulberry32
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return Float32Array.from({ length: count }, () => draws[kind](next));
+}
