@@ -1,0 +1,69 @@
+import type { Node, NodeFilter } from '../graph/index.ts';
+import type { FullRecipe } from './recipe.ts';
+
+/** A glob over names: `*` any run of characters, `?` one. Matches the whole name, case-sensitive. */
+export function globToRegExp(glob: string): RegExp {
+  const source = glob
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 's');
+}
+
+/** A pattern means a node's name, any of its outputs, or its operator type. */
+export function matches(pattern: string, node: Node): boolean {
+  const regexp = globToRegExp(pattern);
+  return (
+    regexp.test(node.name) || regexp.test(node.kind) || node.outputs.some((o) => o !== '' && regexp.test(o))
+  );
+}
+
+/** Where each node goes: a preset by name, or `float` and why. */
+export interface Assignment {
+  readonly preset: string | undefined;
+  readonly why: string;
+}
+
+/**
+ * Decides node by node: `keep`, then `only`, then the ends, then `overrides` in their order, then the main
+ * preset. `ends` are the first and the last layer that carry weights.
+ */
+export function assign(
+  node: Node,
+  preset: string,
+  recipe: Pick<FullRecipe, 'keep' | 'only' | 'keepEnds' | 'overrides'>,
+  ends: ReadonlySet<string>,
+): Assignment {
+  for (const pattern of recipe.keep) {
+    if (matches(pattern, node)) return { preset: undefined, why: `kept float by '${pattern}'` };
+  }
+  for (const [pattern, override] of Object.entries(recipe.overrides)) {
+    if (!matches(pattern, node)) continue;
+    return override === 'float'
+      ? { preset: undefined, why: `kept float by override '${pattern}'` }
+      : { preset: override, why: `${override} by override '${pattern}'` };
+  }
+  if (recipe.only.length > 0 && !recipe.only.some((pattern) => matches(pattern, node))) {
+    return { preset: undefined, why: `not among the only ones asked for: ${recipe.only.join(', ')}` };
+  }
+  if (recipe.keepEnds && ends.has(endKey(node))) {
+    return { preset: undefined, why: 'first or last layer, kept float as asked' };
+  }
+  return { preset, why: preset };
+}
+
+/** What identifies a node across the rewrites of one run. */
+export const endKey = (node: Node): string => node.outputs[0] ?? node.name;
+
+/** The filter of one lowering: the nodes assigned to `preset`. */
+export function filterFor(
+  preset: string,
+  main: string,
+  recipe: Pick<FullRecipe, 'keep' | 'only' | 'keepEnds' | 'overrides'>,
+  ends: ReadonlySet<string>,
+): NodeFilter {
+  return (node) => {
+    const assignment = assign(node, main, recipe, ends);
+    return assignment.preset === preset ? true : assignment.why;
+  };
+}
