@@ -7,6 +7,8 @@ export * from './granularity.ts';
 export type * from './number-format.ts';
 export * from './octav.ts';
 export * from './pack-bits.ts';
+export * from './presets.ts';
+export * from './quantization-error.ts';
 export * from './quantize-tensor.ts';
 export * from './quantized-tensor.ts';
 export * from './scheme.ts';

@@ -1,0 +1,41 @@
+import { formats } from './formats.ts';
+import type { NumberFormat } from './number-format.ts';
+import type { QuantizedTensor } from './quantized-tensor.ts';
+import { rowTiles } from './row-tiles.ts';
+
+/** What rounding cost one tensor. */
+export interface QuantizationError {
+  /** Mean squared error per value. */
+  readonly mse: number;
+  /** Signal to quantization noise: 10 log10(sum x^2 / sum (x - q)^2) in dB; Infinity without error. */
+  readonly sqnrDb: number;
+  readonly maxError: number;
+}
+
+/** Measures a quantized tensor against the values it came from, a tile at a time. */
+export function quantizationError(values: Float32Array, q: QuantizedTensor): QuantizationError {
+  const format: NumberFormat = formats[q.scheme.format];
+  let signal = 0;
+  let noise = 0;
+  let maxError = 0;
+  for (const tile of rowTiles(q.scheme.granularity, q.dims)) {
+    const encoded = {
+      codes: tile.gather(q.codes),
+      scale: tile.gatherScales(q.scale),
+      zeroPoint: q.zeroPoint && tile.gatherScales(q.zeroPoint),
+    };
+    const was = tile.gather(values);
+    const is = format.decode(encoded, tile.layout);
+    for (let i = 0; i < was.length; i++) {
+      const error = was[i]! - is[i]!;
+      signal += was[i]! * was[i]!;
+      noise += error * error;
+      if (Math.abs(error) > maxError) maxError = Math.abs(error);
+    }
+  }
+  return {
+    mse: values.length ? noise / values.length : 0,
+    sqnrDb: noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise),
+    maxError,
+  };
+}
