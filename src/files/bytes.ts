@@ -6,7 +6,7 @@ export interface ByteSource {
   /** Size in bytes. */
   readonly size: number;
   /**
-   * Reads exactly `length` bytes at `offset`; the caller owns the result.
+   * Reads exactly `length` bytes at `offset`. Do not modify the result: in memory it is the source itself.
    * @throws file/out-of-range when the range does not lie inside the source.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
@@ -38,4 +38,6 @@ export interface ByteSink {
 /** Opens sinks next to each other: the model file and its external data. */
 export interface SinkFolder {
   open(name: string): Promise<ByteSink>;
+  /** Commits in the given order, all of them or none: put the file that names the others last. */
+  commit?(sinks: readonly ByteSink[]): Promise<void>;
 }

@@ -49,6 +49,28 @@ export interface ErrorDetails {
   'numerics/not-finite': { name: string; index: number; value: string };
   'numerics/not-real': { dtype: string };
   'numerics/value-count': { name: string; dims: number[]; got: number; wanted: number };
+  'onnx/attribute': { file: string; node: string; attribute: string; what: string };
+  'onnx/data-type': { file: string; where: string; got: number };
+  'onnx/dims': { file: string; tensor: string; dims: string; what: string };
+  'onnx/duplicate-initializer': { file: string; graph: string; tensor: string };
+  'onnx/external-data': { file: string; tensor: string; location: string; what: string };
+  'onnx/invalid': { file: string; what: string };
+  'onnx/malformed': { file: string; offset: number; what: string };
+  'onnx/not-onnx': { file: string; why: string };
+  'onnx/tensor-size': {
+    file: string;
+    tensor: string;
+    dtype: string;
+    dims: number[];
+    got: number;
+    wanted: number;
+  };
+  'onnx/too-deep': { file: string; limit: number };
+  'onnx/too-large': { name: string; sizeBytes: number; limit: number };
+  'onnx/too-many': { file: string; what: string; limit: number };
+  'onnx/truncated': { file: string; offset: number; needed: number; size: number };
+  'onnx/undefined-value': { file: string; graph: string; value: string; reader: string };
+  'onnx/version': { file: string; what: string; got: string; wanted: string };
   'run/aborted': Record<string, never>;
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
@@ -130,6 +152,34 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' has a cycle through ${d.node}: a node waits for its own result. The model is not valid ONNX; export it again.`,
   'graph/duplicate-value': (d) =>
     `Value '${d.value}' is produced twice, the second time by ${d.node}; every name wants one producer. The model is not valid ONNX; export it again.`,
+  'onnx/attribute': (d) =>
+    `Attribute '${d.attribute}' of ${d.node} in ${d.file} ${d.what}. The model is not valid ONNX; export it again.`,
+  'onnx/data-type': (d) =>
+    `${d.where} in ${d.file} has element type ${d.got}, but the known ones are 1 to 26. The file is damaged or newer than ONNX 1.23.`,
+  'onnx/dims': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} has the shape [${d.dims}]: ${d.what}. The file is damaged; export it again.`,
+  'onnx/duplicate-initializer': (d) =>
+    `Graph '${d.graph}' in ${d.file} holds two initializers named '${d.tensor}'; every name wants one value. The model is not valid ONNX; export it again.`,
+  'onnx/external-data': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} keeps its data in '${d.location}', which cannot be used: ${d.what}. Put the data file that belongs to the model beside it.`,
+  'onnx/invalid': (d) => `${d.file} is not valid ONNX: ${d.what}. Export it again.`,
+  'onnx/malformed': (d) =>
+    `${d.file} is damaged at byte ${d.offset}: ${d.what}. Copy or download it again, or export it again.`,
+  'onnx/not-onnx': (d) => `${d.file} is not an ONNX model: ${d.why}. Give a .onnx file.`,
+  'onnx/tensor-size': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} is ${d.dtype} [${d.dims.join(', ')}] and needs ${d.wanted} bytes, but has ${d.got}. The file is damaged or its shape is wrong; export it again.`,
+  'onnx/too-deep': (d) =>
+    `${d.file} nests more than ${d.limit} levels deep, which no real model does. The file is damaged or hostile.`,
+  'onnx/too-large': (d) =>
+    `${d.name} would be ${d.sizeBytes} bytes, but ONNX Runtime reads at most ${d.limit} from one file. Write the weights as external data.`,
+  'onnx/too-many': (d) =>
+    `${d.file} holds more than ${d.limit} ${d.what}, which no real model does. The file is damaged or hostile.`,
+  'onnx/truncated': (d) =>
+    `${d.file} is cut off: what starts at byte ${d.offset} needs ${d.needed} bytes of file, but there are ${d.size}. Copy or download it again.`,
+  'onnx/undefined-value': (d) =>
+    `Graph '${d.graph}' in ${d.file} never makes the value '${d.value}', which ${d.reader} reads. The model is not valid ONNX; export it again.`,
+  'onnx/version': (d) =>
+    `${d.file} has ${d.what} ${d.got}, but lowbit reads ${d.wanted}. Export it again with another version.`,
   'runtime/config-key': (d) =>
     `Session configuration entry '${d.key}' is not known to start with 'session.'; ONNX Runtime takes only such keys here. Write it as 'session.<name>'.`,
   'runtime/input-mismatch': (d) =>

@@ -1,0 +1,58 @@
+import { fail } from '../tensor/index.ts';
+import type { ByteSource, Siblings } from './bytes.ts';
+import { checkRange, memorySource } from './memory-source.ts';
+import { safeLocation } from './safe-location.ts';
+
+/**
+ * Opens a URL for range requests. A server without them sends the whole file, which is then kept in memory.
+ * @throws file/missing for 404 and 410, file/http for every other failure
+ */
+export async function openUrl(url: string | URL): Promise<{ source: ByteSource; siblings: Siblings }> {
+  const base = new URL(url, globalThis.location?.href);
+  const siblings: Siblings = {
+    open(location) {
+      const path = safeLocation(location, base.href).map(encodeURIComponent).join('/');
+      return urlSource(new URL(path, base));
+    },
+  };
+  return { source: await urlSource(base), siblings };
+}
+
+async function urlSource(url: URL): Promise<ByteSource> {
+  const name = url.href;
+  const probe = await request(name, 0, 1);
+  const total = Number(/\/(\d+)$/.exec(probe.headers.get('content-range') ?? '')?.[1] ?? Number.NaN);
+  if (probe.status !== 206 || !Number.isSafeInteger(total)) {
+    return memorySource(new Uint8Array(await probe.arrayBuffer()), name);
+  }
+  await probe.arrayBuffer();
+  return {
+    name,
+    size: total,
+    async read(offset, length) {
+      checkRange(name, total, offset, length);
+      if (length === 0) return new Uint8Array(0);
+      const response = await request(name, offset, length);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (response.status !== 206 || bytes.byteLength !== length) {
+        fail('file/http', {
+          url: name,
+          why: `it sent ${bytes.byteLength} bytes where ${length} were asked for`,
+        });
+      }
+      return bytes;
+    },
+  };
+}
+
+async function request(url: string, offset: number, length: number): Promise<Response> {
+  const range = `bytes=${offset}-${offset + length - 1}`;
+  const response = await fetch(url, { headers: { range } }).catch((error) =>
+    fail('file/http', { url, why: error instanceof Error ? error.message : String(error) }, error),
+  );
+  if (response.status === 404 || response.status === 410) fail('file/missing', { path: url });
+  // 416 to the first byte: the file is empty.
+  if (response.status === 416 && offset === 0) return new Response(new Uint8Array(0));
+  if (!response.ok) fail('file/http', { url, why: `the server answered ${response.status}` });
+  return response;
+}

@@ -1,0 +1,46 @@
+import { fail } from '../tensor/index.ts';
+import type { ByteSink, SinkFolder } from './bytes.ts';
+
+/** A folder in memory: committed files appear in `files`. */
+export function memoryFolder(): SinkFolder & { readonly files: Map<string, Uint8Array> } {
+  const files = new Map<string, Uint8Array>();
+  return { files, open: async (name) => memorySink(name, files) };
+}
+
+function memorySink(name: string, files: Map<string, Uint8Array>): ByteSink {
+  let chunks: Uint8Array[] = [];
+  let size = 0;
+  let open = true;
+  return {
+    name,
+    get size() {
+      return size;
+    },
+    async write(bytes) {
+      if (!open) fail('file/failed', { path: name, act: 'written', message: 'the sink is closed' });
+      chunks.push(bytes.slice());
+      size += bytes.byteLength;
+    },
+    async commit() {
+      if (!open) return;
+      open = false;
+      files.set(name, concatenate(chunks, size));
+      chunks = [];
+    },
+    async abort() {
+      open = false;
+      chunks = [];
+    },
+  };
+}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,26 @@
+import { fail } from '../tensor/index.ts';
+import type { ByteSource, Siblings, SinkFolder } from './bytes.ts';
+import { openUrl } from './http-source.web.ts';
+import type { Staging } from './staging.ts';
+
+export interface FolderOptions {
+  readonly force?: boolean;
+}
+
+/** Opens a URL, absolute or relative to the page. */
+export function openFile(path: string): Promise<{ source: ByteSource; siblings: Siblings }> {
+  return openUrl(path);
+}
+
+/** @throws file/no-folders always: a page has no folders; write to `memoryFolder()`. */
+export async function openFolder(path: string, _options: FolderOptions = {}): Promise<SinkFolder> {
+  return fail('file/no-folders', { path });
+}
+
+/** @throws file/no-folders always. */
+export async function stageInFolder(
+  destination: string,
+  _options: { readonly names: readonly string[]; readonly force?: boolean },
+): Promise<Staging> {
+  return fail('file/no-folders', { path: destination });
+}

@@ -1,0 +1,71 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { memoryFolder, type SinkFolder, stageInFolder, stageInMemory } from './index.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lowbit-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function put(sinks: SinkFolder, name: string, text: string): Promise<void> {
+  const sink = await sinks.open(name);
+  await sink.write(new TextEncoder().encode(text));
+  await sink.commit();
+}
+
+test('a staged file can be loaded before it has its final name', async () => {
+  const staging = await stageInFolder(folder, { names: ['a.onnx'] });
+  await put(staging.folder, 'a.onnx', 'model');
+  const model = staging.model('a.onnx');
+  expect('path' in model && (await readFile(model.path, 'utf8'))).toBe('model');
+  expect((await readdir(folder)).includes('a.onnx')).toBe(false);
+  expect(await staging.publish(['a.onnx'])).toEqual([join(folder, 'a.onnx')]);
+  expect(await readdir(folder)).toEqual(['a.onnx']);
+});
+
+test('discarding leaves nothing behind', async () => {
+  const staging = await stageInFolder(folder, { names: ['a.onnx'] });
+  await put(staging.folder, 'a.onnx', 'model');
+  await staging.discard();
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('what is there already is refused before the work, and kept if it appears meanwhile', async () => {
+  await writeFile(join(folder, 'a.onnx'), 'old');
+  await expect(stageInFolder(folder, { names: ['a.onnx'] })).rejects.toThrow(
+    `${join(folder, 'a.onnx')} is already there. Choose another name, or replace it with --force.`,
+  );
+  const staging = await stageInFolder(folder, { names: ['b.onnx'] });
+  await put(staging.folder, 'b.onnx', 'new');
+  await writeFile(join(folder, 'b.onnx'), 'mine');
+  await expect(staging.publish(['b.onnx'])).rejects.toMatchObject({ code: 'file/exists' });
+  await staging.discard();
+  expect(await readFile(join(folder, 'b.onnx'), 'utf8')).toBe('mine');
+  const forced = await stageInFolder(folder, { names: ['b.onnx'], force: true });
+  await put(forced.folder, 'b.onnx', 'new');
+  await forced.publish(['b.onnx']);
+  expect(await readFile(join(folder, 'b.onnx'), 'utf8')).toBe('new');
+  expect((await readdir(folder)).sort()).toEqual(['a.onnx', 'b.onnx']);
+});
+
+test('a missing destination is named', async () => {
+  const missing = join(folder, 'nowhere');
+  await expect(stageInFolder(missing, { names: [] })).rejects.toThrow(
+    `There is no folder ${missing}. Make it first, or name another one.`,
+  );
+});
+
+test('staging in memory publishes into any folder', async () => {
+  const destination = memoryFolder();
+  const staging = stageInMemory(destination);
+  await put(staging.folder, 'a.onnx', 'model');
+  await put(staging.folder, 'a.onnx_data', 'weights');
+  const model = staging.model('a.onnx');
+  expect('bytes' in model && model.externalData.map((e) => e.path)).toEqual(['a.onnx_data']);
+  expect(destination.files.size).toBe(0);
+  await staging.publish(['a.onnx_data', 'a.onnx']);
+  expect([...destination.files.keys()]).toEqual(['a.onnx_data', 'a.onnx']);
+});
