@@ -29,6 +29,12 @@ export interface ErrorDetails {
   'data/too-large': { file: string; what: string; got: number; limit: number };
   'data/truncated': { file: string; got: number; wanted: number };
   'data/unsafe-location': { spec: string; location: string };
+  'evaluation/empty': { data: string };
+  'evaluation/label-range': { sample: number; label: number; classes: number; output: string };
+  'evaluation/metric-task': { metric: string; got: string; wanted: string };
+  'evaluation/no-labels': { task: string; wanted: string };
+  'evaluation/not-finite': { model: string; output: string; sample: number; value: string };
+  'evaluation/output-shape': { output: string; task: string; got: string; wanted: string };
   'file/disk-full': { path: string };
   'file/exists': { path: string };
   'file/failed': { path: string; act: 'read' | 'written'; message: string };
@@ -44,6 +50,9 @@ export interface ErrorDetails {
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
+  'limit/bare-number': { text: string };
+  'limit/malformed': { text: string };
+  'limit/no-metric': { text: string; metric: string; known: readonly string[] };
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
@@ -128,6 +137,18 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is cut off: its content needs ${d.wanted} bytes, but there are ${d.got}. Copy or download it again.`,
   'data/unsafe-location': (d) =>
     `${d.spec} names the file '${d.location}', which lies outside its folder. Nothing outside is opened; move the file into the folder and name it relative to that.`,
+  'evaluation/empty': (d) =>
+    `Data '${d.data}' has no samples to evaluate with. Check the path and the range of samples.`,
+  'evaluation/label-range': (d) =>
+    `Label ${d.label} of sample ${d.sample} is out of range: output '${d.output}' has ${d.classes} classes, so labels go from 0 to ${d.classes - 1}. Check the label file, or set the right output in dataset.json.`,
+  'evaluation/metric-task': (d) =>
+    `Metric '${d.metric}' is for ${d.wanted} data, but the task is ${d.got}. Leave the metric out, or correct the task in dataset.json.`,
+  'evaluation/no-labels': (d) =>
+    `Task ${d.task} wants ${d.wanted}, but the data has none. Add them to dataset.json, or set its task to 'none' to measure agreement only.`,
+  'evaluation/not-finite': (d) =>
+    `Output '${d.output}' of ${d.model} is ${d.value} for sample ${d.sample}. A model that gives NaN or Inf is not usable; check the input's preprocessing, and keep the layers that overflow in float32.`,
+  'evaluation/output-shape': (d) =>
+    `Output '${d.output}' has shape ${d.got}, but task ${d.task} wants ${d.wanted}. Name the right output in dataset.json, or correct the task.`,
   'file/disk-full': (d) =>
     `The disk is full: ${d.path} could not be written. Free some space, or write elsewhere.`,
   'file/exists': (d) => `${d.path} is already there. Choose another name, or replace it with --force.`,
@@ -198,6 +219,12 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The ${d.runtime} runtime cannot start: ${d.why}. 'native' needs the package onnxruntime-node, 'webgpu' a graphics adapter, 'wasm' onnxruntime-web.`,
   'runtime/worker-lost': (d) =>
     `The worker of the ${d.runtime} runtime is gone: ${d.why}. Create a new runtime; if memory ran out, use smaller batches.`,
+  'limit/bare-number': (d) =>
+    `Limit '${d.text}' is a bare number, and nobody can tell a fraction from points. Write '${d.text}%': percentage points for rates (accuracy, F1), relative percent for errors.`,
+  'limit/malformed': (d) =>
+    `Limit '${d.text}' cannot be read. Write a largest drop as '0.5%', or a bound on a metric as 'top-1>=0.9' or 'mse<=0.02'.`,
+  'limit/no-metric': (d) =>
+    `Limit '${d.text}' needs ${d.metric}, which was not measured. Measured: ${d.known.length > 0 ? d.known.join(', ') : 'nothing'}. Give evaluation data with labels, or name a measured metric.`,
   'numerics/axis': (d) =>
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
   'numerics/group-size': (d) =>
