@@ -3,5 +3,6 @@ export * from './attribute.ts';
 export * from './graph.ts';
 export * from './model.ts';
 export * from './node.ts';
+export * from './passes/index.ts';
 export * from './value.ts';
 export * from './weight.ts';
