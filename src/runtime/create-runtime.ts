@@ -43,12 +43,9 @@ async function start(name: RuntimeName, options: RuntimeOptions, notes: readonly
   const threads = options.threads ?? (name === 'native' ? cores : 1);
   const request = { runtime: name, threads, ...(options.wasmPaths && { wasmPaths: options.wasmPaths }) };
   const runtime = new WorkerRuntime(platform.startWorker(request), request, notes);
-  const abort = () => void runtime.abort(options.signal?.reason);
-  options.signal?.addEventListener('abort', abort, { once: true });
   try {
-    await runtime.start();
+    await runtime.start(options.signal);
   } catch (error) {
-    options.signal?.removeEventListener('abort', abort);
     await runtime.close();
     throw error;
   }

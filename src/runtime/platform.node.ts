@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
@@ -6,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { fail } from '../tensor/index.ts';
 import { cpuHasVnni } from './cpu-features.ts';
-import type { RuntimePlatform } from './platform.ts';
+import type { MemoryReply, MemoryRequest, RuntimePlatform } from './platform.ts';
 import type { Reply, Request, WorkerChannel, WorkerStart } from './protocol.ts';
 import type { Capabilities, RuntimeName } from './runtime.ts';
 
@@ -44,6 +45,22 @@ function startWorker(start: WorkerStart): WorkerChannel {
   };
 }
 
+function measureMemory(request: MemoryRequest): Promise<MemoryReply> {
+  return new Promise((resolve) => {
+    const child = fork(builtScript('memory-child.node'), {
+      serialization: 'advanced',
+      execArgv: ['--expose-gc'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    child.once('message', (reply: MemoryReply) => resolve(reply));
+    child.once('error', (error) => resolve({ ok: false, message: error.message }));
+    child.once('exit', (code, signal) => {
+      resolve({ ok: false, message: `the process ended early (${signal ?? `code ${code}`})` });
+    });
+    child.send(request);
+  });
+}
+
 /** Looks for the package and the binary of this machine, without loading them. */
 function nativeIsInstalled(): boolean {
   try {
@@ -74,4 +91,4 @@ function readCpuInfo(): string | undefined {
   }
 }
 
-export const platform: RuntimePlatform = { startWorker, probe };
+export const platform: RuntimePlatform = { startWorker, probe, measureMemory };

@@ -6,8 +6,8 @@ export interface RuntimePlatform {
   /** @throws runtime/unavailable when this platform cannot start it at all. */
   startWorker(start: WorkerStart): WorkerChannel;
   probe(): Promise<Capabilities>;
-  /** undefined where a process's memory cannot be seen. */
-  measureMemory?(request: MemoryRequest): Promise<number>;
+  /** Absent where the memory of a process cannot be seen. */
+  measureMemory?(request: MemoryRequest): Promise<MemoryReply>;
 }
 
 /** Work whose memory is measured in a process of its own. */
@@ -18,3 +18,7 @@ export interface MemoryRequest {
   readonly threads: number;
   readonly runs: number;
 }
+
+export type MemoryReply =
+  | { readonly ok: true; readonly peakBytes: number }
+  | { readonly ok: false; readonly message: string };

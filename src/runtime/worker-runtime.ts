@@ -1,8 +1,9 @@
-import { type DType, fail, LowbitError, type Tensor } from '../tensor/index.ts';
-import { checkFeeds, checkOutputs } from './check-feeds.ts';
+import { type DType, fail, LowbitError } from '../tensor/index.ts';
+import { withExternalData } from './external-model.ts';
 import type { Loaded, Reply, Request, Started, WorkerChannel, WorkerStart } from './protocol.ts';
-import type { Feeds, LoadOptions, PortInfo, Runtime, RuntimeModel, RuntimeName, Session } from './runtime.ts';
+import type { LoadOptions, Runtime, RuntimeModel, RuntimeName, Session } from './runtime.ts';
 import { tidyMessage } from './tidy-message.ts';
+import { WorkerSession } from './worker-session.ts';
 
 type Unnumbered<R> = R extends unknown ? Omit<R, 'id'> : never;
 
@@ -39,6 +40,7 @@ export class WorkerRuntime implements Runtime {
   readonly #channel: WorkerChannel;
   readonly #waiting = new Map<number, Waiting>();
   #ended: LowbitError | undefined;
+  #forget: () => void = () => {};
   #nextId = 1;
   #nextSession = 1;
 
@@ -49,8 +51,15 @@ export class WorkerRuntime implements Runtime {
     this.#channel = channel;
   }
 
-  /** Waits for the worker to have loaded its engine. @throws runtime/unavailable */
-  async start(): Promise<void> {
+  /**
+   * Waits for the worker to have loaded its engine. An abort of `signal` ends it at any time; what waits
+   * then fails with `run/aborted`.
+   * @throws runtime/unavailable
+   */
+  async start(signal?: AbortSignal): Promise<void> {
+    const abort = () => void this.#stop(new LowbitError('run/aborted', {}, { cause: signal?.reason }));
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#forget = () => signal?.removeEventListener('abort', abort);
     const started = new Promise<Started>((resolve, reject) => {
       const failed = (why: string) =>
         new LowbitError('runtime/unavailable', { runtime: this.name, why: tidyMessage(why) });
@@ -58,7 +67,7 @@ export class WorkerRuntime implements Runtime {
     });
     this.#channel.listen(
       (reply) => this.#receive(reply),
-      (why) => this.#end(new LowbitError('runtime/worker-lost', { runtime: this.name, why })),
+      (why) => this.#lost(why),
     );
     this.version = (await started).version;
   }
@@ -71,30 +80,19 @@ export class WorkerRuntime implements Runtime {
     if (options.optimizedModelPath !== undefined && this.name !== 'native') {
       fail('runtime/native-only', { what: 'optimizedModelPath', runtime: this.name });
     }
+    const failed = (code: 'runtime/load-failed' | 'runtime/run-failed') => (text: string) =>
+      new LowbitError(code, { model: name, runtime: this.version, message: tidyMessage(text) });
     const session = this.#nextSession++;
-    const own = ownModel(model);
+    const resolved = this.name === 'wasm' && 'path' in model ? await withExternalData(model.path) : model;
+    const own = ownModel(resolved);
     const buffers = 'path' in own ? [] : [own.bytes, ...(own.externalData ?? []).map((e) => e.data)];
     const loaded = await this.#call<Loaded>(
       { kind: 'load', session, model: own, options },
       buffers.map((b) => b.buffer as ArrayBuffer),
-      (message) =>
-        new LowbitError('runtime/load-failed', {
-          model: name,
-          runtime: this.version,
-          message: tidyMessage(message),
-        }),
+      failed('runtime/load-failed'),
     );
     const result = new WorkerSession(name, loaded, (request, transfer) =>
-      this.#call(
-        { ...request, session } as Unnumbered<Request>,
-        transfer,
-        (message) =>
-          new LowbitError('runtime/run-failed', {
-            model: name,
-            runtime: this.version,
-            message: tidyMessage(message),
-          }),
-      ),
+      this.#call({ ...request, session }, transfer, failed('runtime/run-failed')),
     );
     const odd = [...loaded.inputs, ...loaded.outputs].find((port) => !portTypes.has(port.dtype));
     if (odd !== undefined) {
@@ -106,11 +104,6 @@ export class WorkerRuntime implements Runtime {
 
   async close(): Promise<void> {
     await this.#stop(new LowbitError('runtime/worker-lost', { runtime: this.name, why: 'it was closed' }));
-  }
-
-  /** Ends the worker at once; what waits for it is told that the run was aborted. */
-  async abort(reason: unknown): Promise<void> {
-    await this.#stop(new LowbitError('run/aborted', {}, { cause: reason }));
   }
 
   async #stop(why: LowbitError): Promise<void> {
@@ -141,57 +134,17 @@ export class WorkerRuntime implements Runtime {
     else waiting.reject(waiting.failed(reply.message));
   }
 
+  /** The worker ended on its own; before it has said that it started, that means it cannot. */
+  #lost(why: string): void {
+    const starting = this.#waiting.get(0);
+    this.#end(starting?.failed(why) ?? new LowbitError('runtime/worker-lost', { runtime: this.name, why }));
+  }
+
   #end(why: LowbitError): void {
     this.#ended ??= why;
+    this.#forget();
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
-  }
-}
-
-type SessionRequest =
-  Unnumbered<Extract<Request, { kind: 'run' | 'time' | 'release' }>> extends infer R
-    ? R extends unknown
-      ? Omit<R, 'session'>
-      : never
-    : never;
-
-class WorkerSession implements Session {
-  readonly inputs: readonly PortInfo[];
-  readonly outputs: readonly PortInfo[];
-  readonly #name: string;
-  readonly #call: <T>(request: SessionRequest, transfer: readonly ArrayBuffer[]) => Promise<T>;
-  #released: Promise<void> | undefined;
-
-  constructor(
-    name: string,
-    ports: Loaded,
-    call: <T>(request: SessionRequest, transfer: readonly ArrayBuffer[]) => Promise<T>,
-  ) {
-    this.#name = name;
-    this.inputs = ports.inputs;
-    this.outputs = ports.outputs;
-    this.#call = call;
-  }
-
-  async run(feeds: Feeds, outputs?: readonly string[]): Promise<Record<string, Tensor>> {
-    checkFeeds(this.#name, this.inputs, feeds);
-    if (outputs !== undefined) checkOutputs(this.outputs, outputs);
-    const own = ownFeeds(feeds);
-    return this.#call({ kind: 'run', feeds: own.feeds, outputs }, own.buffers);
-  }
-
-  async time(
-    feeds: Feeds,
-    options: { readonly warmup: number; readonly runs: number },
-  ): Promise<Float64Array> {
-    checkFeeds(this.#name, this.inputs, feeds);
-    const own = ownFeeds(feeds);
-    return this.#call({ kind: 'time', feeds: own.feeds, ...options }, own.buffers);
-  }
-
-  release(): Promise<void> {
-    this.#released ??= this.#call<void>({ kind: 'release' }, []);
-    return this.#released;
   }
 }
 
@@ -204,15 +157,4 @@ function ownModel(model: RuntimeModel): RuntimeModel {
   if ('path' in model) return model;
   const externalData = model.externalData?.map(({ path, data }) => ({ path, data: new Uint8Array(data) }));
   return { bytes: new Uint8Array(model.bytes), ...(externalData && { externalData }) };
-}
-
-function ownFeeds(feeds: Feeds): { feeds: Record<string, Tensor>; buffers: ArrayBuffer[] } {
-  const copies: Record<string, Tensor> = {};
-  const buffers: ArrayBuffer[] = [];
-  for (const [name, t] of Object.entries(feeds)) {
-    const data = t.data.slice();
-    if (ArrayBuffer.isView(data)) buffers.push(data.buffer as ArrayBuffer);
-    copies[name] = { dtype: t.dtype, dims: [...t.dims], data } as Tensor;
-  }
-  return { feeds: copies, buffers };
 }

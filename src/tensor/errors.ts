@@ -53,6 +53,9 @@ export interface ErrorDetails {
   'limit/bare-number': { text: string };
   'limit/malformed': { text: string };
   'limit/no-metric': { text: string; metric: string; known: readonly string[] };
+  'lowering/form': { format: string; form: string };
+  'lowering/opset': { got: number; wanted: number; what: string };
+  'lowering/range-missing': { value: string };
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
@@ -84,6 +87,7 @@ export interface ErrorDetails {
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
   'runtime/load-failed': { model: string; runtime: string; message: string };
+  'runtime/memory-failed': { runtime: string; message: string };
   'runtime/native-only': { what: string; runtime: string };
   'runtime/not-built': { path: string };
   'runtime/port-type': { model: string; port: string; dtype: string };
@@ -207,6 +211,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Input '${d.input}' of ${d.model} got ${d.got}, wanted ${d.wanted}. Check the names, types and layout of the data against the model's inputs.`,
   'runtime/load-failed': (d) =>
     `${d.runtime} cannot load ${d.model}: ${d.message}. Check that the file is whole and that this version knows its operators.`,
+  'runtime/memory-failed': (d) =>
+    `Peak memory was not measured: a process that loads and runs the model with the ${d.runtime} runtime said: ${d.message}. Check that the model runs; measure without memory otherwise.`,
   'runtime/native-only': (d) =>
     `${d.what} works with the native runtime only, got ${d.runtime}. Use the native runtime or leave it out.`,
   'runtime/not-built': (d) =>
@@ -225,6 +231,12 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Limit '${d.text}' cannot be read. Write a largest drop as '0.5%', or a bound on a metric as 'top-1>=0.9' or 'mse<=0.02'.`,
   'limit/no-metric': (d) =>
     `Limit '${d.text}' needs ${d.metric}, which was not measured. Measured: ${d.known.length > 0 ? d.known.join(', ') : 'nothing'}. Give evaluation data with labels, or name a measured metric.`,
+  'lowering/form': (d) =>
+    `Form '${d.form}' has no operators for ${d.format} activations. Use the QDQ form, or 8-bit activations.`,
+  'lowering/opset': (d) =>
+    `The model speaks opset ${d.got}, but ${d.what} needs opset ${d.wanted}. Raise it first (raiseOpset).`,
+  'lowering/range-missing': (d) =>
+    `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
   'numerics/axis': (d) =>
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
   'numerics/group-size': (d) =>

@@ -1,0 +1,24 @@
+import { platform } from '#runtime-platform';
+import { fail } from '../tensor/index.ts';
+import type { Feeds, RuntimeModel, RuntimeName } from './runtime.ts';
+import { tidyMessage } from './tidy-message.ts';
+
+/** Runs while memory is watched: the first allocates, the next ones show whether more is wanted. */
+const defaultRuns = 3;
+
+/**
+ * Growth of resident memory, in bytes, while the model is loaded and run in a process of its own: peak less
+ * what the process took before, with ONNX Runtime already in it. undefined in a page, where nobody can see.
+ * @throws runtime/memory-failed when the process cannot load or run the model.
+ */
+export async function measureMemory(
+  model: RuntimeModel,
+  feeds: Feeds,
+  options: { readonly runtime: RuntimeName; readonly threads: number; readonly runs?: number },
+): Promise<number | undefined> {
+  const { runtime, threads, runs = defaultRuns } = options;
+  const reply = await platform.measureMemory?.({ model, feeds, runtime, threads, runs });
+  if (reply === undefined) return undefined;
+  if (!reply.ok) fail('runtime/memory-failed', { runtime, message: tidyMessage(reply.message) });
+  return reply.peakBytes;
+}
