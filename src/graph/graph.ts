@@ -208,6 +208,7 @@ export class Graph {
         docString: node.docString,
         overload: node.overload,
         metadata: node.metadata,
+        opaque: node.opaque,
         attributes,
       });
     }

@@ -3,6 +3,7 @@ export * from './attribute.ts';
 export * from './graph.ts';
 export * from './model.ts';
 export * from './node.ts';
+export * from './onnx/index.ts';
 export * from './passes/index.ts';
 export * from './value.ts';
 export * from './weight.ts';

@@ -13,6 +13,7 @@ export interface NodeInit {
   readonly docString?: string;
   readonly overload?: string;
   readonly metadata?: ReadonlyMap<string, string>;
+  readonly opaque?: readonly Uint8Array[];
 }
 
 /**
@@ -27,6 +28,8 @@ export class Node {
   docString: string;
   overload: string;
   metadata: Map<string, string>;
+  /** Device configurations: encoded NodeDeviceConfigurationProto, carried through. */
+  opaque: readonly Uint8Array[];
   /** @internal changed by Graph only */
   readonly _inputs: string[];
   /** @internal changed by Graph only */
@@ -41,6 +44,7 @@ export class Node {
     this.docString = init.docString ?? '';
     this.overload = init.overload ?? '';
     this.metadata = new Map(init.metadata);
+    this.opaque = init.opaque ?? [];
     this.attributes = new Map();
     const given = init.attributes ?? {};
     if (given instanceof Map) for (const [k, v] of given) this.attributes.set(k, v);

@@ -5,7 +5,14 @@ export type Dim = number | string | undefined;
 
 /** What is known about a value before the graph runs. */
 export type TypeInfo =
-  | { readonly kind: 'tensor'; readonly dtype: DType | undefined; readonly shape: readonly Dim[] | undefined }
+  | {
+      readonly kind: 'tensor';
+      readonly dtype: DType | undefined;
+      readonly shape: readonly Dim[] | undefined;
+      /** What the exporter said the value means ('IMAGE'), and each dimension ('DATA_BATCH'); informative. */
+      readonly denotation?: string;
+      readonly dimDenotations?: readonly string[];
+    }
   /** Sequences, maps, optionals, sparse tensors: encoded TypeProto, carried through. */
   | { readonly kind: 'opaque'; readonly proto: Uint8Array };
 

@@ -15,6 +15,8 @@ export interface Weight {
   readonly dtype: Exclude<DType, 'string'>;
   readonly dims: readonly number[];
   readonly byteLength: number;
+  /** A range costs only its own bytes, so a big tensor is best read piece by piece. */
+  readonly sliced?: boolean;
   /** Bytes [offset, offset + length) of the tensor; all of it without arguments. Do not modify the result. */
   read(offset?: number, length?: number): Promise<Uint8Array>;
 }
@@ -26,6 +28,7 @@ export function weightOf(t: Tensor<Exclude<DType, 'string'>>): Weight {
     dtype: t.dtype,
     dims: t.dims,
     byteLength: bytes.byteLength,
+    sliced: true,
     read: async (offset = 0, length = bytes.byteLength - offset) => bytes.subarray(offset, offset + length),
   };
 }
