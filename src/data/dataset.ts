@@ -9,7 +9,10 @@ export type Task =
 
 /** One batch, ready to feed: inputs by the model's own input names, first dimension the batch. */
 export interface Batch {
-  /** Samples in the batch. */
+  /**
+   * Samples in the batch. A model with a fixed batch above 1 gets feeds of that many rows: then the last
+   * sample is repeated at the end, and only the first `size` rows of an output count.
+   */
   readonly size: number;
   readonly feeds: Readonly<Record<string, Tensor>>;
   /** Present when the dataset has them; one per sample. */
@@ -29,7 +32,9 @@ export interface Dataset {
   readonly output?: string;
   /** What was guessed rather than given, in words. */
   readonly guesses: readonly string[];
-  /** Batches over samples [start, end). */
+  /** Samples per batch that the model insists on, where its batch dimension is fixed. */
+  readonly fixedBatch?: number;
+  /** Batches over samples [start, end), of at most `batchSize`, or of `fixedBatch`. */
   batches(options: {
     readonly batchSize: number;
     readonly start?: number;
