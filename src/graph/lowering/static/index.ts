@@ -1,0 +1,6 @@
+/** Static integer quantization: QDQ and QOperator forms. */
+export * from './apply.ts';
+export * from './operators.ts';
+export * from './options.ts';
+export * from './plan.ts';
+export * from './scale-groups.ts';

@@ -1,0 +1,35 @@
+import { perTensor, type Scheme, type SchemeTemplate, schemeOf } from '../../../numerics/index.ts';
+
+/** How activations and weights of a static lowering are stored. */
+export interface StaticOptions {
+  /** uint8 is what ONNX Runtime computes in on x86; 16 bits run in float there. */
+  readonly activations: SchemeTemplate;
+  readonly weights: SchemeTemplate;
+  /**
+   * Depthwise convolutions: 'int8' quantizes them like any other; 'float' leaves them, where their integer
+   * kernel is slower than what conversions around a float one cost. Default 'int8'.
+   */
+  readonly depthwise?: 'int8' | 'float';
+}
+
+/** uint8 activations with their own zero points, int8 weights per output channel. */
+export const defaultStaticOptions: StaticOptions = {
+  activations: { format: 'uint8', granularity: 'per-tensor', symmetric: false },
+  weights: { format: 'int8', granularity: 'per-channel', symmetric: true },
+};
+
+/** Activations have one range per tensor. */
+export function activationScheme({ activations }: StaticOptions): Scheme {
+  return { ...schemeOf(activations, 0), granularity: perTensor };
+}
+
+/**
+ * Scheme of a weight whose output channels lie along `axis`; undefined has one scale for the tensor. Per
+ * channel is symmetric always: ONNX Runtime's QLinearConv wants one zero point for all channels.
+ */
+export function weightScheme({ weights }: StaticOptions, axis: number | undefined): Scheme {
+  if (axis === undefined || weights.granularity === 'per-tensor') {
+    return { ...schemeOf(weights, 0), granularity: perTensor };
+  }
+  return { ...schemeOf(weights, axis), symmetric: true };
+}
