@@ -44,6 +44,7 @@ export interface ErrorDetails {
   'file/no-access': { path: string; act: 'read' | 'written' };
   'file/no-folders': { path: string };
   'file/not-a-file': { path: string };
+  'file/not-a-folder': { path: string };
   'file/out-of-range': { file: string; offset: number; length: number; size: number };
   'file/unsafe-location': { location: string; file: string; why: string };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
@@ -165,6 +166,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'file/no-folders': (d) =>
     `The folder ${d.path} cannot be opened: a page has no folders. Write to memory and offer the bytes for download.`,
   'file/not-a-file': (d) => `${d.path} is not a plain file. Name a file.`,
+  'file/not-a-folder': (d) =>
+    `${d.path} is a file, but the output needs a folder. Name a folder, or one preset and a file.`,
   'file/out-of-range': (d) =>
     `${d.file} has ${d.size} bytes, but ${d.length} at offset ${d.offset} were asked for. The file is cut off or was changed; copy or download it again.`,
   'file/unsafe-location': (d) =>
