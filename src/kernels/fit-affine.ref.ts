@@ -87,49 +87,54 @@ export function fitBlockRef(
     zero[at] = fixed ?? clamp(0, minCode, maxCode);
     return;
   }
+  if (ratios.length === 0) {
+    // Full range: every value inside.
+    const step =
+      fixed !== undefined
+        ? f(largest / Math.min(maxCode - fixed, fixed - minCode))
+        : f((max - min) / (maxCode - minCode)); // in doubles: the difference may not fit in float32
+    scale[at] = step;
+    zero[at] = fixed ?? clamp(nearest(f(minCode - f(min / step))), minCode, maxCode);
+    return;
+  }
+
   const low = f(min / largest);
   const high = f(max / largest);
   const x = new Float32Array(values.length);
   for (let i = 0; i < x.length; i++) x[i] = f(values[i]! / largest);
 
-  // Full range: every value inside.
   let bestZero: number;
   let bestScale: number;
+  let full: number; // the scale that ratios multiply
   if (fixed !== undefined) {
     bestZero = fixed;
     bestScale = f(1 / Math.min(maxCode - fixed, fixed - minCode));
+    full = signedScale ? f((high >= -low ? 1 : -1) / (minCode - fixed)) : bestScale;
   } else {
     bestScale = f(f(high - low) / (maxCode - minCode));
     bestZero = clamp(nearest(f(minCode - f(low / bestScale))), minCode, maxCode);
+    full = bestScale;
   }
 
-  if (ratios.length > 0) {
-    // Full scale that ratios multiply; with a signed scale the largest value goes to the lowest code.
-    let full = bestScale;
-    if (fixed !== undefined && signedScale) {
-      full = f((high >= -low ? 1 : -1) / (minCode - fixed));
-    }
-    const zeros = fixed !== undefined ? [fixed] : [bestZero - 1, bestZero, bestZero + 1];
-    let bestScore = 0;
-    for (const candidate of zeros) {
-      if (candidate < minCode || candidate > maxCode) continue;
-      const from = minCode - candidate;
-      const to = maxCode - candidate;
-      for (const ratio of ratios) {
-        const trial = leastSquares(x, weights, f(1 / f(full * ratio)), from, to);
-        if (trial.score > bestScore) {
-          bestScore = trial.score;
-          bestScale = trial.scale;
-          bestZero = candidate;
-        }
-      }
-    }
-    for (let pass = 0; pass < REFINEMENTS; pass++) {
-      const trial = leastSquares(x, weights, f(1 / bestScale), minCode - bestZero, maxCode - bestZero);
+  let bestScore = 0;
+  for (const candidate of fixed !== undefined ? [fixed] : [bestZero - 1, bestZero, bestZero + 1]) {
+    if (candidate < minCode || candidate > maxCode) continue;
+    const from = minCode - candidate;
+    const to = maxCode - candidate;
+    for (const ratio of ratios) {
+      const trial = leastSquares(x, weights, f(1 / f(full * ratio)), from, to);
       if (trial.score > bestScore) {
         bestScore = trial.score;
         bestScale = trial.scale;
+        bestZero = candidate;
       }
+    }
+  }
+  for (let pass = 0; pass < REFINEMENTS; pass++) {
+    const trial = leastSquares(x, weights, f(1 / bestScale), minCode - bestZero, maxCode - bestZero);
+    if (trial.score > bestScore) {
+      bestScore = trial.score;
+      bestScale = trial.scale;
     }
   }
   scale[at] = clamp(f(largest * bestScale), -MAX_SCALE, MAX_SCALE);

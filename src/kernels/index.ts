@@ -1,3 +1,13 @@
-/** Hot loops. Each has a readable twin in `<name>.ref.ts` that gives the same bits. */
+/**
+ * Hot loops in AssemblyScript with SIMD (assembly/). Each has a readable twin that gives the same bits (*.ref.ts)
+ * and a host file that moves tiles in and out of its memory (*.wasm.ts).
+ */
+export * from './affine.ref.ts';
+export * from './convert.ref.ts';
 export * from './fit-affine.ref.ts';
+export * from './histogram.ref.ts';
+export * from './histogram.wasm.ts';
+export * from './kernels.ts';
+export * from './measure.ref.ts';
 export * from './quantize-affine.ref.ts';
+export * from './small-float.ts';

@@ -1,4 +1,4 @@
-/** Codes of values under given scales: ONNX QuantizeLinear, bit for bit. Twin of assembly/quantize-affine.ts. */
+/** Codes of values under given scales: ONNX QuantizeLinear, bit for bit. Twin of assembly/affine.ts `quantize`. */
 
 const f = Math.fround;
 
@@ -8,15 +8,14 @@ export function nearestEven(x: number): number {
   return f(f(x + 12582912) - 12582912);
 }
 
-/** code = clamp(nearest(value / scale) + zeroPoint); NaN becomes the zero point. */
+/** code = clamp(nearest(value / scale) + zeroPoint). */
 export function quantizeAffineRef(
-  values: Float32Array, // [rows, length]
+  values: Float32Array, // [rows, length], finite
   rows: number,
   length: number,
   block: number,
   scale: Float32Array, // [rows, ceil(length / block)]
-  zero: Float32Array | undefined, // like scale; undefined: `symmetricZero` everywhere
-  symmetricZero: number,
+  zero: Float32Array, // like scale
   minCode: number,
   maxCode: number,
   codes: { [index: number]: number }, // [rows, length]
@@ -25,12 +24,11 @@ export function quantizeAffineRef(
   for (let row = 0; row < rows; row++) {
     for (let start = 0; start < length; start += block, at++) {
       const step = scale[at]!;
-      const zeroPoint = zero ? zero[at]! : symmetricZero;
+      const zeroPoint = zero[at]!;
       const to = row * length + Math.min(start + block, length);
       for (let i = row * length + start; i < to; i++) {
-        const level = nearestEven(f(values[i]! / step)) + zeroPoint;
-        codes[i] =
-          level < minCode ? minCode : level > maxCode ? maxCode : level || (level === 0 ? 0 : zeroPoint);
+        const code = nearestEven(f(values[i]! / step)) + zeroPoint;
+        codes[i] = code < minCode ? minCode : code > maxCode ? maxCode : code;
       }
     }
   }

@@ -1,6 +1,12 @@
-import { MAX_SCALE, nearest, TINY } from '../kernels/index.ts';
+import {
+  decodeSmallFloat,
+  encodeSmallFloat,
+  MAX_SCALE,
+  nearest,
+  smallFloats,
+  TINY,
+} from '../kernels/index.ts';
 import type { RangeChoice } from './scheme.ts';
-import { decodeSmallFloat, encodeSmallFloat, smallFloats } from './small-float.ts';
 
 const f = Math.fround;
 

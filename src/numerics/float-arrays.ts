@@ -4,7 +4,7 @@ import {
   type FloatEncodeOptions,
   type SmallFloatName,
   smallFloats,
-} from './small-float.ts';
+} from '../kernels/index.ts';
 
 /**
  * Whole arrays to and from 16 and 8-bit floats. Rounding is to nearest, ties to even.

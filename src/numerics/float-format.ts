@@ -1,9 +1,8 @@
-import { TINY } from '../kernels/index.ts';
+import { decodeTable, encodeSmallFloat, type SmallFloatName, smallFloats, TINY } from '../kernels/index.ts';
 import type { DType } from '../tensor/index.ts';
 import { storedScale } from './affine.ts';
 import type { FormatName } from './formats.ts';
 import type { NumberFormat } from './number-format.ts';
-import { decodeTable, encodeSmallFloat, type SmallFloatName, smallFloats } from './small-float.ts';
 
 const f = Math.fround;
 

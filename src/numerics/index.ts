@@ -1,4 +1,6 @@
 /** Number formats, granularity, schemes, quantized tensors. */
+
+export type { FloatEncodeOptions } from '../kernels/index.ts';
 export { type CodeRange, integerCodes } from './affine.ts';
 export * from './affine-parameters.ts';
 export * from './float-arrays.ts';
@@ -12,5 +14,4 @@ export * from './quantization-error.ts';
 export * from './quantize-tensor.ts';
 export * from './quantized-tensor.ts';
 export * from './scheme.ts';
-export type { FloatEncodeOptions } from './small-float.ts';
 export * from './to-float32.ts';

@@ -1,4 +1,4 @@
-import { type FitSpec, fitAffineRef, fitBlockRef, nearestEven, quantizeAffineRef } from '../kernels/index.ts';
+import { type FitSpec, fitBlockRef, kernels, nearestEven } from '../kernels/index.ts';
 import { affineFromRange, type CodeRange, integerCodes, storedScale } from './affine.ts';
 import type { FormatName } from './formats.ts';
 import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
@@ -122,6 +122,7 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     async encode(values, layout, importance, choice = {}) {
       const range = integerCodes(bits, signed, { ...choice, symmetric: choice.symmetric ?? true });
       const { rows, length, block } = layout;
+      const { affine } = await kernels();
       const blocks = rows * Math.ceil(length / block);
       const scale = new Float32Array(blocks);
       const zero = new Float32Array(blocks);
@@ -132,11 +133,11 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
           zero[at] = params.zeroPoint;
         });
       } else {
-        fitAffineRef(values, rows, length, block, importance, specOf(range, choice, block), scale, zero);
+        affine.fit(values, importance, layout, specOf(range, choice, block), scale, zero);
         if (choice.scaleType) for (let i = 0; i < blocks; i++) scale[i] = storedScale(scale[i]!, choice);
       }
       const codes = new Codes(values.length);
-      quantizeAffineRef(values, rows, length, block, scale, zero, 0, range.minCode, range.maxCode, codes);
+      affine.quantize(values, layout, scale, zero, range, codes);
       const implicit = (choice.symmetric ?? true) && range.symmetricZero === own.symmetricZero;
       return { codes, scale, zeroPoint: implicit ? undefined : Codes.from(zero) };
     },

@@ -1,12 +1,12 @@
-import { type DType, type DTypeArrays, dtypes, elementCount, fail, type Tensor } from '../tensor/index.ts';
-import { packBits, unpackBits } from './pack-bits.ts';
 import {
   decodeTable,
   encodeSmallFloat,
   type FloatEncodeOptions,
   type SmallFloatName,
   smallFloats,
-} from './small-float.ts';
+} from '../kernels/index.ts';
+import { type DType, type DTypeArrays, dtypes, elementCount, fail, type Tensor } from '../tensor/index.ts';
+import { packBits, unpackBits } from './pack-bits.ts';
 
 const isSmallFloat = (dtype: DType): dtype is SmallFloatName => Object.hasOwn(smallFloats, dtype);
 

@@ -1,0 +1,41 @@
+import { type FitSpec, fitAffineRef } from './fit-affine.ref.ts';
+import { quantizeAffineRef } from './quantize-affine.ref.ts';
+
+/** How values lie: `rows` rows of `length` values, cut into blocks with a shorter last one. */
+export interface BlockLayout {
+  readonly rows: number;
+  readonly length: number;
+  readonly block: number;
+}
+
+export type IntegerArray = Int8Array | Uint8Array | Int16Array | Uint16Array;
+
+/** Blocks to scale, zero point and codes. */
+export interface AffineKernel {
+  /** `scale`, `zero`: [rows, ceil(length / block)], written. `values`, `weights`: [rows, length], finite. */
+  fit(
+    values: Float32Array,
+    weights: Float32Array | undefined,
+    layout: BlockLayout,
+    spec: FitSpec,
+    scale: Float32Array,
+    zero: Float32Array,
+  ): void;
+  /** codes[i] = clamp(nearest(values[i] / scale) + zero, minCode, maxCode), written. */
+  quantize(
+    values: Float32Array,
+    layout: BlockLayout,
+    scale: Float32Array,
+    zero: Float32Array,
+    range: { readonly minCode: number; readonly maxCode: number },
+    codes: IntegerArray,
+  ): void;
+}
+
+/** The readable twin of assembly/affine.ts. */
+export const affineReference: AffineKernel = {
+  fit: (values, weights, { rows, length, block }, spec, scale, zero) =>
+    fitAffineRef(values, rows, length, block, weights, spec, scale, zero),
+  quantize: (values, { rows, length, block }, scale, zero, { minCode, maxCode }, codes) =>
+    quantizeAffineRef(values, rows, length, block, scale, zero, minCode, maxCode, codes),
+};

@@ -1,0 +1,426 @@
+/**
+ * Blocks to scale, zero point and codes; the readable twins are ../fit-affine.ref.ts and ../quantize-affine.ref.ts.
+ *
+ * The search takes four blocks at once, one per SIMD lane, so that each lane adds its values in their own order:
+ * the bits are those of the plain loop. All pointers come from the host; the module keeps no data of its own.
+ */
+
+const TINY: f32 = reinterpret<f32>(0x08800000); // 2^-110
+const MAX_SCALE: f32 = f32.MAX_VALUE;
+const REFINEMENTS: i32 = 2;
+
+// What the blocks of one call share: set by `configure`. Globals belong to the instance.
+let lowest: f32 = 0; // smallest code
+let highest: f32 = 0; // largest code
+let fixedZero: bool = false;
+let zeroCode: f32 = 0; // the fixed zero point
+let signedScale: bool = false;
+let ratios: usize = 0; // f32 [ratioCount], an even number of them
+let ratioCount: i32 = 0;
+let tile: usize = 0; // f32x4 [block]: four blocks, transposed and divided by their largest magnitude
+let tileWeights: usize = 0; // f32x4 [block]
+
+export function configure(
+  minCode: f32,
+  maxCode: f32,
+  isFixed: bool,
+  zero: f32,
+  isSigned: bool,
+  ratioPointer: usize,
+  ratioLength: i32,
+  scratch: usize,
+  scratchWeights: usize,
+): void {
+  lowest = minCode;
+  highest = maxCode;
+  fixedZero = isFixed;
+  zeroCode = zero;
+  signedScale = isSigned;
+  ratios = ratioPointer;
+  ratioCount = ratioLength;
+  tile = scratch;
+  tileWeights = scratchWeights;
+}
+
+// Results of `search` and `leastSquares`: AssemblyScript has no tuples.
+let fitScale: v128 = f32x4.splat(0);
+let fitZero: v128 = f32x4.splat(0);
+let scoreA: v128 = f32x4.splat(0);
+let scaleA: v128 = f32x4.splat(0);
+let scoreB: v128 = f32x4.splat(0);
+let scaleB: v128 = f32x4.splat(0);
+
+// @ts-ignore: decorator
+@inline function four(a: usize, b: usize, c: usize, d: usize): v128 {
+  let v = v128.load32_zero(a);
+  v = v128.load_lane<f32>(b, v, 1);
+  v = v128.load_lane<f32>(c, v, 2);
+  return v128.load_lane<f32>(d, v, 3);
+}
+
+/** Lane k of tile[i] = value i of block k. */
+function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const r0 = v128.load(a);
+    const r1 = v128.load(b);
+    const r2 = v128.load(c);
+    const r3 = v128.load(d);
+    const lo01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5);
+    const lo23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
+    const hi01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7);
+    const hi23 = i32x4.shuffle(r2, r3, 2, 6, 3, 7);
+    v128.store(to, i64x2.shuffle(lo01, lo23, 0, 2));
+    v128.store(to, i64x2.shuffle(lo01, lo23, 1, 3), 16);
+    v128.store(to, i64x2.shuffle(hi01, hi23, 0, 2), 32);
+    v128.store(to, i64x2.shuffle(hi01, hi23, 1, 3), 48);
+    a += 16;
+    b += 16;
+    c += 16;
+    d += 16;
+    to += 64;
+  }
+  for (; i < n; i++) {
+    v128.store(to, four(a, b, c, d));
+    a += 4;
+    b += 4;
+    c += 4;
+    d += 4;
+    to += 16;
+  }
+}
+
+/** Two candidates at a time: their sums do not wait for each other. */
+// @ts-ignore: decorator
+@inline function leastSquares(n: i32, weighted: bool, inverseA: v128, inverseB: v128, low: v128, high: v128): void {
+  let sxlA = f32x4.splat(0);
+  let sllA = sxlA;
+  let sxlB = sxlA;
+  let sllB = sxlA;
+  const end = tile + (<usize>n << 4);
+  const gap = tileWeights - tile;
+  for (let at = tile; at < end; at += 16) {
+    const x = v128.load(at);
+    const a = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, f32x4.mul(x, inverseA))));
+    const b = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, f32x4.mul(x, inverseB))));
+    let wa = a;
+    let wb = b;
+    if (weighted) {
+      const w = v128.load(at + gap);
+      wa = f32x4.mul(w, a);
+      wb = f32x4.mul(w, b);
+    }
+    sxlA = f32x4.add(sxlA, f32x4.mul(x, wa));
+    sllA = f32x4.add(sllA, f32x4.mul(a, wa));
+    sxlB = f32x4.add(sxlB, f32x4.mul(x, wb));
+    sllB = f32x4.add(sllB, f32x4.mul(b, wb));
+  }
+  scaleA = f32x4.div(sxlA, sllA);
+  scoreA = f32x4.mul(sxlA, scaleA);
+  scaleB = f32x4.div(sxlB, sllB);
+  scoreB = f32x4.mul(sxlB, scaleB);
+}
+
+/** Four blocks of `n` values at a..d (weights at wa..wd when weighted); results in fitScale and fitZero. */
+// @ts-ignore: decorator
+@inline function search(n: i32, weighted: bool): void {
+  const one = f32x4.splat(1);
+  const nought = f32x4.splat(0);
+  const minCode = f32x4.splat(lowest);
+  const maxCode = f32x4.splat(highest);
+  const end = tile + (<usize>n << 4);
+  let least = nought;
+  let most = nought;
+  for (let at = tile; at < end; at += 16) {
+    const v = v128.load(at);
+    least = f32x4.pmin(least, v);
+    most = f32x4.pmax(most, v);
+  }
+  let largest = f32x4.pmax(most, f32x4.neg(least));
+  const vanishing = f32x4.lt(largest, f32x4.splat(TINY));
+  largest = v128.bitselect(one, largest, vanishing);
+  const low = f32x4.div(least, largest);
+  const high = f32x4.div(most, largest);
+  for (let at = tile; at < end; at += 16) v128.store(at, f32x4.div(v128.load(at), largest));
+
+  let bestScale: v128;
+  let bestZero: v128;
+  let full: v128;
+  if (fixedZero) {
+    bestZero = f32x4.splat(zeroCode);
+    bestScale = f32x4.splat(1 / min<f32>(highest - zeroCode, zeroCode - lowest));
+    full = bestScale;
+    if (signedScale) {
+      const towards = v128.bitselect(one, f32x4.splat(-1), f32x4.ge(high, f32x4.neg(low)));
+      full = f32x4.div(towards, f32x4.splat(lowest - zeroCode));
+    }
+  } else {
+    bestScale = f32x4.div(f32x4.sub(high, low), f32x4.splat(highest - lowest));
+    bestZero = f32x4.nearest(f32x4.sub(minCode, f32x4.div(low, bestScale)));
+    bestZero = f32x4.pmin(maxCode, f32x4.pmax(minCode, bestZero));
+    full = bestScale;
+  }
+
+  let bestScore = nought;
+  const centre = bestZero;
+  const from = fixedZero ? 0 : -1;
+  const to = fixedZero ? 0 : 1;
+  for (let shift = from; shift <= to; shift++) {
+    const zero = f32x4.add(centre, f32x4.splat(<f32>shift));
+    const allowed = v128.and(f32x4.ge(zero, minCode), f32x4.le(zero, maxCode));
+    const lowLevel = f32x4.sub(minCode, zero);
+    const highLevel = f32x4.sub(maxCode, zero);
+    for (let k = 0; k < ratioCount; k += 2) {
+      const ratioA = v128.load32_splat(ratios + (<usize>k << 2));
+      const ratioB = v128.load32_splat(ratios + (<usize>k << 2), 4);
+      leastSquares(
+        n,
+        weighted,
+        f32x4.div(one, f32x4.mul(full, ratioA)),
+        f32x4.div(one, f32x4.mul(full, ratioB)),
+        lowLevel,
+        highLevel,
+      );
+      let better = v128.and(allowed, f32x4.gt(scoreA, bestScore));
+      bestScore = v128.bitselect(scoreA, bestScore, better);
+      bestScale = v128.bitselect(scaleA, bestScale, better);
+      bestZero = v128.bitselect(zero, bestZero, better);
+      better = v128.and(allowed, f32x4.gt(scoreB, bestScore));
+      bestScore = v128.bitselect(scoreB, bestScore, better);
+      bestScale = v128.bitselect(scaleB, bestScale, better);
+      bestZero = v128.bitselect(zero, bestZero, better);
+    }
+  }
+  const lowLevel = f32x4.sub(minCode, bestZero);
+  const highLevel = f32x4.sub(maxCode, bestZero);
+  for (let pass = 0; pass < REFINEMENTS; pass++) {
+    const inverse = f32x4.div(one, bestScale);
+    leastSquares(n, weighted, inverse, inverse, lowLevel, highLevel);
+    const better = f32x4.gt(scoreA, bestScore);
+    bestScore = v128.bitselect(scoreA, bestScore, better);
+    bestScale = v128.bitselect(scaleA, bestScale, better);
+  }
+  let scale = f32x4.mul(largest, bestScale);
+  scale = f32x4.pmin(f32x4.splat(MAX_SCALE), f32x4.pmax(f32x4.splat(-MAX_SCALE), scale));
+  const atRest = fixedZero ? zeroCode : max<f32>(lowest, min<f32>(highest, 0));
+  fitScale = v128.bitselect(one, scale, vanishing);
+  fitZero = v128.bitselect(f32x4.splat(atRest), bestZero, vanishing);
+}
+
+function searchPlain(n: i32): void {
+  search(n, false);
+}
+function searchWeighted(n: i32): void {
+  search(n, true);
+}
+
+/** Byte offset of block `b` of its kind: whole blocks first in the row, or the ragged one at its end. */
+// @ts-ignore: decorator
+@inline function blockStart(b: i32, perRow: i32, length: i32, block: i32, offset: i32): usize {
+  const row = b / perRow;
+  return <usize>(row * length + offset + (b - row * perRow) * block) << 2;
+}
+
+/** Scale and zero point of the `count` blocks of `n` values, four at a time. */
+function searchBlocks(
+  values: usize,
+  weights: usize,
+  scale: usize,
+  zero: usize,
+  count: i32,
+  perRow: i32,
+  length: i32,
+  block: i32,
+  offset: i32,
+  n: i32,
+  scalesPerRow: i32,
+): void {
+  for (let b = 0; b < count; b += 4) {
+    const last = count - 1;
+    const b1 = min(b + 1, last);
+    const b2 = min(b + 2, last);
+    const b3 = min(b + 3, last);
+    const o0 = blockStart(b, perRow, length, block, offset);
+    const o1 = blockStart(b1, perRow, length, block, offset);
+    const o2 = blockStart(b2, perRow, length, block, offset);
+    const o3 = blockStart(b3, perRow, length, block, offset);
+    transpose(tile, values + o0, values + o1, values + o2, values + o3, n);
+    if (weights) {
+      transpose(tileWeights, weights + o0, weights + o1, weights + o2, weights + o3, n);
+      searchWeighted(n);
+    } else {
+      searchPlain(n);
+    }
+    put(scale, zero, b, perRow, scalesPerRow, offset, 0);
+    if (b + 1 < count) put(scale, zero, b + 1, perRow, scalesPerRow, offset, 1);
+    if (b + 2 < count) put(scale, zero, b + 2, perRow, scalesPerRow, offset, 2);
+    if (b + 3 < count) put(scale, zero, b + 3, perRow, scalesPerRow, offset, 3);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function put(
+  scale: usize,
+  zero: usize,
+  b: i32,
+  perRow: i32,
+  scalesPerRow: i32,
+  offset: i32,
+  lane: u8,
+): void {
+  const row = b / perRow;
+  const k = offset > 0 ? scalesPerRow - 1 : b - row * perRow;
+  const at = <usize>(row * scalesPerRow + k) << 2;
+  // Lanes must be literals.
+  if (lane == 0) v128.store_lane<f32>(scale + at, fitScale, 0);
+  else if (lane == 1) v128.store_lane<f32>(scale + at, fitScale, 1);
+  else if (lane == 2) v128.store_lane<f32>(scale + at, fitScale, 2);
+  else v128.store_lane<f32>(scale + at, fitScale, 3);
+  if (lane == 0) v128.store_lane<f32>(zero + at, fitZero, 0);
+  else if (lane == 1) v128.store_lane<f32>(zero + at, fitZero, 1);
+  else if (lane == 2) v128.store_lane<f32>(zero + at, fitZero, 2);
+  else v128.store_lane<f32>(zero + at, fitZero, 3);
+}
+
+/** Without ratios: the full range of one block as it is. */
+function fullRange(at: usize, n: i32, scale: usize, zero: usize): void {
+  let lows = f32x4.splat(0);
+  let highs = lows;
+  const whole = at + (<usize>(n & ~3) << 2);
+  const end = at + (<usize>n << 2);
+  for (; at < whole; at += 16) {
+    const v = v128.load(at);
+    lows = f32x4.pmin(lows, v);
+    highs = f32x4.pmax(highs, v);
+  }
+  for (; at < end; at += 4) {
+    const v = v128.load32_splat(at);
+    lows = f32x4.pmin(lows, v);
+    highs = f32x4.pmax(highs, v);
+  }
+  const least = min(
+    min(f32x4.extract_lane(lows, 0), f32x4.extract_lane(lows, 1)),
+    min(f32x4.extract_lane(lows, 2), f32x4.extract_lane(lows, 3)),
+  );
+  const most = max(
+    max(f32x4.extract_lane(highs, 0), f32x4.extract_lane(highs, 1)),
+    max(f32x4.extract_lane(highs, 2), f32x4.extract_lane(highs, 3)),
+  );
+  const largest = max(-least, most);
+  if (largest < TINY) {
+    store<f32>(scale, 1);
+    store<f32>(zero, fixedZero ? zeroCode : max<f32>(lowest, min<f32>(highest, 0)));
+    return;
+  }
+  if (fixedZero) {
+    store<f32>(scale, largest / min<f32>(highest - zeroCode, zeroCode - lowest));
+    store<f32>(zero, zeroCode);
+    return;
+  }
+  // In f64: the difference of two huge values may not fit in f32.
+  const step = <f32>((<f64>most - <f64>least) / <f64>(highest - lowest));
+  store<f32>(scale, step);
+  store<f32>(zero, max(lowest, min(highest, nearest(lowest - least / step))));
+}
+
+/** values, weights (0: none): f32 [rows, length]; scale, zero: f32 [rows, ceil(length / block)]. */
+export function fit(
+  values: usize,
+  weights: usize,
+  scale: usize,
+  zero: usize,
+  rows: i32,
+  length: i32,
+  block: i32,
+): void {
+  const whole = length / block;
+  const rest = length - whole * block;
+  const perRow = whole + i32(rest > 0);
+  if (ratioCount == 0) {
+    for (let row = 0; row < rows; row++) {
+      for (let k = 0; k < perRow; k++) {
+        const at = <usize>(row * perRow + k) << 2;
+        const n = k < whole ? block : rest;
+        fullRange(values + (<usize>(row * length + k * block) << 2), n, scale + at, zero + at);
+      }
+    }
+    return;
+  }
+  if (whole > 0) {
+    searchBlocks(values, weights, scale, zero, rows * whole, whole, length, block, 0, block, perRow);
+  }
+  if (rest > 0) {
+    // `offset` tells the ragged block apart; a row that is shorter than a block starts at 0 and has one scale.
+    searchBlocks(values, weights, scale, zero, rows, 1, length, block, whole * block, rest, perRow);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function levels(at: usize, step: v128, zero: v128, low: v128, high: v128): v128 {
+  const code = f32x4.add(f32x4.nearest(f32x4.div(v128.load(at), step)), zero);
+  return i32x4.trunc_sat_f32x4_s(f32x4.pmin(high, f32x4.pmax(low, code)));
+}
+
+/** Codes of one block; `bytes` of a code and `signed` choose the narrowing. */
+// @ts-ignore: decorator
+@inline function quantizeBlock(at: usize, n: i32, to: usize, step: f32, zeroPoint: f32, bytes: i32, signed: bool): void {
+  const scale = f32x4.splat(step);
+  const zero = f32x4.splat(zeroPoint);
+  const low = f32x4.splat(lowest);
+  const high = f32x4.splat(highest);
+  let i = 0;
+  if (bytes == 1) {
+    for (; i + 16 <= n; i += 16) {
+      const a = i16x8.narrow_i32x4_s(levels(at, scale, zero, low, high), levels(at + 16, scale, zero, low, high));
+      const b = i16x8.narrow_i32x4_s(levels(at + 32, scale, zero, low, high), levels(at + 48, scale, zero, low, high));
+      v128.store(to, signed ? i8x16.narrow_i16x8_s(a, b) : i8x16.narrow_i16x8_u(a, b));
+      at += 64;
+      to += 16;
+    }
+  } else {
+    for (; i + 8 <= n; i += 8) {
+      const a = levels(at, scale, zero, low, high);
+      const b = levels(at + 16, scale, zero, low, high);
+      v128.store(to, signed ? i16x8.narrow_i32x4_s(a, b) : i16x8.narrow_i32x4_u(a, b));
+      at += 32;
+      to += 16;
+    }
+  }
+  for (; i < n; i++) {
+    const code = i32(max(lowest, min(highest, nearest(load<f32>(at) / step) + zeroPoint)));
+    if (bytes == 1) store<u8>(to, <u8>code);
+    else store<u16>(to, <u16>code);
+    at += 4;
+    to += <usize>bytes;
+  }
+}
+
+/** values: f32 [rows, length]; scale, zero: f32 [rows, ceil(length / block)]; codes: [rows, length]. */
+export function quantize(
+  values: usize,
+  scale: usize,
+  zero: usize,
+  codes: usize,
+  rows: i32,
+  length: i32,
+  block: i32,
+  bytes: i32,
+  signed: bool,
+): void {
+  for (let row = 0; row < rows; row++) {
+    for (let start = 0; start < length; start += block) {
+      const n = min(block, length - start);
+      const step = load<f32>(scale);
+      const z = load<f32>(zero);
+      if (bytes == 1) {
+        if (signed) quantizeBlock(values, n, codes, step, z, 1, true);
+        else quantizeBlock(values, n, codes, step, z, 1, false);
+      } else if (signed) quantizeBlock(values, n, codes, step, z, 2, true);
+      else quantizeBlock(values, n, codes, step, z, 2, false);
+      values += <usize>n << 2;
+      codes += <usize>(n * bytes);
+      scale += 4;
+      zero += 4;
+    }
+  }
+}

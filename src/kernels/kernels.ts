@@ -1,0 +1,41 @@
+import { type AffineKernel, affineReference } from './affine.ref.ts';
+import { createAffineKernel } from './affine.wasm.ts';
+import { type ConvertKernel, convertReference } from './convert.ref.ts';
+import { createConvertKernel } from './convert.wasm.ts';
+import { type MeasureKernel, measureReference } from './measure.ref.ts';
+import { createMeasureKernel } from './measure.wasm.ts';
+
+/** The hot loops, behind one interface for the SIMD build and the readable one: both give the same bits. */
+export interface Kernels {
+  readonly affine: AffineKernel;
+  readonly convert: ConvertKernel;
+  readonly measure: MeasureKernel;
+}
+
+export const referenceKernels: Kernels = {
+  affine: affineReference,
+  convert: convertReference,
+  measure: measureReference,
+};
+
+let loading: Promise<Kernels> | undefined;
+let loaded: Kernels = referenceKernels;
+
+/** The SIMD kernels, compiled at the first call and never at import. */
+export function kernels(): Promise<Kernels> {
+  loading ??= (async () => {
+    const [affine, convert, measure] = await Promise.all([
+      createAffineKernel(),
+      createConvertKernel(),
+      createMeasureKernel(),
+    ]);
+    loaded = { affine, convert, measure };
+    return loaded;
+  })();
+  return loading;
+}
+
+/** What there is now, for callers that cannot wait: the SIMD kernels once compiled, the readable ones before. */
+export function kernelsNow(): Kernels {
+  return loaded;
+}
