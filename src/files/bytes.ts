@@ -41,3 +41,11 @@ export interface SinkFolder {
   /** Commits in the given order, all of them or none: put the file that names the others last. */
   commit?(sinks: readonly ByteSink[]): Promise<void>;
 }
+
+/** A file that was opened by name, with what lies beside it. */
+export interface OpenedFile {
+  readonly source: ByteSource;
+  readonly siblings: Siblings;
+  /** Where it lies on this machine, if it does: what a native runtime can open by itself. */
+  readonly path?: string;
+}

@@ -1,5 +1,5 @@
 import { fail } from '../tensor/index.ts';
-import type { ByteSource, Siblings, SinkFolder } from './bytes.ts';
+import type { OpenedFile, SinkFolder } from './bytes.ts';
 import { openUrl } from './http-source.web.ts';
 import type { Staging } from './staging.ts';
 
@@ -8,7 +8,7 @@ export interface FolderOptions {
 }
 
 /** Opens a URL, absolute or relative to the page. */
-export function openFile(path: string): Promise<{ source: ByteSource; siblings: Siblings }> {
+export function openFile(path: string): Promise<OpenedFile> {
   return openUrl(path);
 }
 
@@ -23,4 +23,15 @@ export async function stageInFolder(
   _options: { readonly names: readonly string[]; readonly force?: boolean },
 ): Promise<Staging> {
   return fail('file/no-folders', { path: destination });
+}
+
+export interface OutputPlace {
+  readonly folder: string;
+  readonly file?: string;
+  undo(): Promise<void>;
+}
+
+/** @throws file/no-folders always. */
+export async function outputPlace(path: string, _many: boolean): Promise<OutputPlace> {
+  return fail('file/no-folders', { path });
 }

@@ -1,6 +1,6 @@
 import { lstatSync, rmSync } from 'node:fs';
-import { access, constants, link, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, constants, link, mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fail } from '../tensor/index.ts';
 import { fileError } from './file-error.node.ts';
 import { openFolder } from './file-folder.node.ts';
@@ -69,4 +69,32 @@ function refuseExisting(path: string, force: boolean): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there?.isDirectory()) fail('file/not-a-file', { path });
   if (there !== undefined && !force) fail('file/exists', { path });
+}
+
+/** Where an output goes: a folder, and the file's name when the user named a file. */
+export interface OutputPlace {
+  readonly folder: string;
+  readonly file?: string;
+  /** Takes back the folder that was made for this output, if nothing was put into it. */
+  undo(): Promise<void>;
+}
+
+/**
+ * Reads `path` as a folder when it ends with a separator, is one, or `many` files are to come; else as a file.
+ * The last folder of the path is made when it is missing; one before it is not: that is a typing error.
+ * @throws file/folder-missing, file/not-a-file, file/no-access
+ */
+export async function outputPlace(path: string, many: boolean): Promise<OutputPlace> {
+  const info = await stat(path).catch(() => undefined);
+  const asFolder = many || info?.isDirectory() === true || /[/\\]$/.test(path);
+  if (!asFolder) return { folder: dirname(path), file: basename(path), undo: async () => {} };
+  if (info !== undefined) {
+    if (!info.isDirectory()) fail('file/not-a-folder', { path });
+    return { folder: path, undo: async () => {} };
+  }
+  await mkdir(path).catch((error) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') fail('file/folder-missing', { path: dirname(path) }, error);
+    return fileError(error, path, 'written');
+  });
+  return { folder: path, undo: () => rmdir(path).catch(() => {}) };
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { presets } from '../numerics/index.ts';
+import { fail, lookUp } from '../tensor/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { ByteSource, Siblings, SinkFolder } from '../files/index.ts';
 import type { RunEvent } from '../report/index.ts';
@@ -103,6 +105,33 @@ export const recipeSchema = z.strictObject({
 export type Recipe = z.input<typeof recipeSchema>;
 /** With every default filled in. */
 export type FullRecipe = z.output<typeof recipeSchema>;
+
+/** A recipe whose names were looked up: `presets` are those of `to`, in order, each once. */
+export type ParsedRecipe = FullRecipe & { readonly presets: readonly string[] };
+
+/**
+ * Fills defaults in and refuses what is not a recipe. Options of a run that are no part of the recipe are ignored
+ * here.
+ * @throws recipe/invalid with every problem and its place; name/unknown for presets.
+ */
+export function parseRecipe(options: Recipe): ParsedRecipe {
+  const keys = Object.keys(recipeSchema.shape);
+  const own = Object.fromEntries(Object.entries(options).filter(([k, v]) => keys.includes(k) && v !== undefined));
+  const parsed = recipeSchema.safeParse(own);
+  if (!parsed.success) {
+    fail('recipe/invalid', {
+      problems: parsed.error.issues.map((i) => `${i.path.join('.') || 'the recipe'}: ${i.message}`),
+    });
+  }
+  const recipe = parsed.data;
+  const to = typeof recipe.to === 'string' ? recipe.to.split(',') : recipe.to;
+  const names = [...new Set(to.map((name) => name.trim()).filter((name) => name !== ''))];
+  if (names.length === 0) fail('recipe/invalid', { problems: ['to: name at least one preset'] });
+  for (const name of [...names, ...Object.values(recipe.overrides)]) {
+    if (name !== 'float') lookUp('preset', presets, name);
+  }
+  return { ...recipe, presets: names };
+}
 
 export interface QuantizeOptions extends Recipe, CommonOptions {
   readonly model: ModelInput;

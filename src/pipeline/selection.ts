@@ -1,4 +1,5 @@
-import type { Node, NodeFilter } from '../graph/index.ts';
+import type { Graph, Node, NodeFilter } from '../graph/index.ts';
+import { type Preset, type PresetKind, presets } from '../numerics/index.ts';
 import type { FullRecipe } from './recipe.ts';
 
 /** A glob over names: `*` any run of characters, `?` one. Matches the whole name, case-sensitive. */
@@ -66,4 +67,23 @@ export function filterFor(
     const assignment = assign(node, main, recipe, ends);
     return assignment.preset === preset ? true : assignment.why;
   };
+}
+
+/** Lowerings that add operators come before those that rewrite all that is left. */
+const order: readonly PresetKind[] = ['weight-only', 'dynamic', 'static', 'fp8', 'float'];
+
+/** The presets that one output takes: the main one and those of overrides, in the order of their lowerings. */
+export function presetsOf(main: string, recipe: Pick<FullRecipe, 'overrides'>): string[] {
+  const names = new Set([main, ...Object.values(recipe.overrides).filter((name) => name !== 'float')]);
+  const rank = (name: string) => order.indexOf((presets as Record<string, Preset>)[name]!.kind);
+  return [...names].sort((a, b) => rank(a) - rank(b));
+}
+
+/** The first and the last node, in execution order, that multiply by a constant. */
+export function endsOf(graph: Graph): Set<string> {
+  const weighted = graph
+    .topologicalOrder()
+    .filter((node) => node.inputs.some((i) => (graph.constant(i)?.dims.length ?? 0) >= 2));
+  const ends = [weighted[0], weighted.at(-1)].filter((node) => node !== undefined);
+  return new Set(ends.map(endKey));
 }

@@ -1,0 +1,84 @@
+import { type ByteSource, openFile, type Siblings } from '../files/index.ts';
+import { type Model, readOnnx, type Weight } from '../graph/index.ts';
+import type { FileRecord } from '../report/index.ts';
+import type { PortInfo, RuntimeModel } from '../runtime/index.ts';
+import type { ModelInput } from './recipe.ts';
+
+/** A model whose headers are read and whose weights are still in the file. */
+export interface OpenedModel {
+  readonly name: string;
+  readonly model: Model;
+  readonly file: FileRecord;
+  /** What a runtime loads to run the model as it was given. */
+  readonly loadable: () => Promise<RuntimeModel>;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens an ONNX model by path or URL, or from a source with its neighbourhood. */
+export async function openModel(input: ModelInput): Promise<OpenedModel> {
+  if (typeof input === 'string') {
+    const { source, siblings, path } = await openFile(input);
+    return fromSource(source, siblings, path);
+  }
+  return fromSource(input.source, input.siblings, undefined);
+}
+
+async function fromSource(
+  source: ByteSource,
+  siblings: Siblings | undefined,
+  path: string | undefined,
+): Promise<OpenedModel> {
+  const sizes = new Map<string, number>();
+  const opened: ByteSource[] = [source];
+  const counting: Siblings | undefined = siblings && {
+    async open(location) {
+      const sibling = await siblings.open(location);
+      sizes.set(location, sibling.size);
+      opened.push(sibling);
+      return sibling;
+    },
+  };
+  const model = await readOnnx({ source, ...(counting && { siblings: counting }) });
+  const external = [...sizes.values()].reduce((a, b) => a + b, 0);
+  return {
+    name: source.name,
+    model,
+    file: { path: source.name, sizeBytes: source.size + external },
+    loadable: async () => {
+      if (path !== undefined) return { path };
+      const externalData = [];
+      for (const location of sizes.keys()) {
+        const sibling = await siblings!.open(location);
+        externalData.push({ path: location, data: await sibling.read(0, sibling.size) });
+      }
+      return { bytes: await source.read(0, source.size), externalData };
+    },
+    close: async () => {
+      for (const each of opened) await each.close?.();
+    },
+  };
+}
+
+/** What a graph wants to be fed: its inputs that are no constants. */
+export function portsOf(model: Model, ports: 'inputs' | 'outputs' = 'inputs'): PortInfo[] {
+  const { graph } = model;
+  return graph[ports].flatMap((value) => {
+    if (ports === 'inputs' && graph.initializers.has(value.name)) return [];
+    const type = value.type;
+    if (type?.kind !== 'tensor' || type.dtype === undefined) return [];
+    return [{ name: value.name, dtype: type.dtype, shape: (type.shape ?? []).map((d) => d ?? '') }];
+  });
+}
+
+/** Bytes of all constants of a model, subgraphs included. */
+export function weightBytes(model: Model): number {
+  let bytes = 0;
+  const visit = (graph: Model['graph']) => {
+    for (const weight of graph.initializers.values()) {
+      if (weight.dtype !== 'string') bytes += (weight as Weight).byteLength;
+    }
+    for (const node of graph.nodes) for (const body of node.subgraphs()) visit(body);
+  };
+  visit(model.graph);
+  return bytes;
+}

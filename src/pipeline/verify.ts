@@ -1,0 +1,151 @@
+import type { Dataset } from '../data/index.ts';
+import {
+  checkLimit,
+  compareLayers,
+  compareModels,
+  type Limit,
+  type MetricFigure,
+  measureLatency,
+  type NamedSession,
+  syntheticFeeds,
+} from '../evaluation/index.ts';
+import type { Model } from '../graph/index.ts';
+import type { AgreementRecord, LatencyRecord, LayerRecord, LimitRecord } from '../report/index.ts';
+import { type Feeds, measureMemory, type RuntimeModel, type Session } from '../runtime/index.ts';
+import type { MeasureOptions } from './recipe.ts';
+import type { RunContext } from './run-context.ts';
+
+/** What a model is measured on: the user's data, or made-up feeds that fit its ports. */
+export interface MeasuringData {
+  readonly dataset: Dataset | undefined;
+  /** Feeds of one batch of the given size, for timing. */
+  feeds(batch: number): Promise<{ readonly feeds: Feeds; readonly batch: number; readonly synthetic: boolean }>;
+}
+
+const defaultRuns = 50;
+const defaultBatch = 8;
+
+/** Takes timing feeds from the first samples of the data, or makes them up. */
+export function measuringData(dataset: Dataset | undefined, session: Session): MeasuringData {
+  return {
+    dataset,
+    async feeds(batch) {
+      if (dataset !== undefined && dataset.size > 0) {
+        const batchSize = Math.min(batch, dataset.size);
+        for await (const first of dataset.batches({ batchSize, start: 0, end: batchSize })) {
+          return { feeds: first.feeds, batch: first.size, synthetic: false };
+        }
+      }
+      const fixed = session.inputs[0]?.shape[0];
+      const size = typeof fixed === 'number' ? fixed : batch;
+      return { feeds: syntheticFeeds(session.inputs, { batch: size }).feeds, batch: size, synthetic: true };
+    },
+  };
+}
+
+/** Latency at batch 1 and at the given batch, and peak memory in a process of its own. */
+export async function measureCost(
+  context: RunContext,
+  subject: { readonly session: Session; readonly loadable: RuntimeModel },
+  data: MeasuringData,
+  options: MeasureOptions,
+): Promise<{ latency: LatencyRecord[]; peakMemoryBytes?: number }> {
+  const { runs = defaultRuns, batch = defaultBatch, memory = true } = options;
+  const latency: LatencyRecord[] = [];
+  const single = await data.feeds(1);
+  const many = await data.feeds(batch);
+  if (runs > 0) {
+    latency.push(await measureLatency(subject.session, single.feeds, { batch: single.batch, runs }));
+    if (many.batch !== single.batch) {
+      latency.push(await measureLatency(subject.session, many.feeds, { batch: many.batch, runs }));
+    }
+  }
+  const peak = memory ? await measureMemory(subject.loadable, many.feeds, { runtime: context.runtime.name, threads: context.runtime.threads }) : undefined;
+  return { latency, ...(peak !== undefined && { peakMemoryBytes: peak }) };
+}
+
+/** What one candidate did beside the float model. */
+export interface Verification {
+  readonly baseline: readonly MetricFigure[];
+  readonly candidate: readonly MetricFigure[];
+  readonly agreement: AgreementRecord;
+  readonly limits: readonly LimitRecord[];
+  /** Worst first: on request, and always when a limit was not met. */
+  readonly layers?: readonly LayerRecord[];
+  readonly notes: readonly string[];
+}
+
+export interface VerifyOptions extends MeasureOptions {
+  readonly limits?: readonly Limit[];
+  /** Both graphs, to compare them layer by layer. */
+  readonly graphs?: {
+    readonly float: Model;
+    readonly quantized: Model;
+    readonly valueMap?: ReadonlyMap<string, string>;
+  };
+}
+
+/**
+ * Runs the float model and a candidate over the data, or over made-up feeds where there is none, and compares.
+ * @throws evaluation/not-finite when an output of either has NaN or infinity.
+ */
+export async function verify(
+  context: RunContext,
+  reference: NamedSession,
+  candidate: NamedSession,
+  data: MeasuringData,
+  options: VerifyOptions = {},
+): Promise<Verification> {
+  const dataset = data.dataset ?? syntheticDataset(reference.session);
+  const { signal } = context;
+  const { reference: baseline, candidates } = await compareModels({
+    reference,
+    candidates: [candidate],
+    dataset,
+    ...(options.samples !== undefined && { samples: options.samples }),
+    ...(signal && { signal }),
+    onProgress: context.progress(`verify ${candidate.name}`, 'samples'),
+  });
+  const own = candidates[0]!;
+  const measured = { baseline: baseline.metrics, candidate: own.metrics };
+  const limits = (options.limits ?? []).map((limit) => checkLimit(limit, measured));
+  const missed = limits.some((limit) => !limit.met);
+  const { graphs } = options;
+  const layers =
+    graphs && (options.layers || missed)
+      ? await compareLayers({
+          floatModel: graphs.float,
+          quantizedModel: graphs.quantized,
+          runtime: context.runtime,
+          dataset,
+          ...(graphs.valueMap && { mapping: graphs.valueMap }),
+          ...(signal && { signal }),
+          onProgress: context.progress(`layers of ${candidate.name}`, 'samples'),
+        })
+      : undefined;
+  const notes = [...own.notes];
+  if (data.dataset === undefined) {
+    notes.push('No data was given: agreement is over made-up inputs and says nothing about quality on yours.');
+  }
+  return { ...measured, agreement: own.agreement, limits, notes, ...(layers && { layers }) };
+}
+
+/** How many made-up inputs stand in for data. */
+const syntheticSamples = 8;
+
+/** Made-up inputs as a dataset without labels: a smoke test, no measure of quality. */
+export function syntheticDataset(session: Session): Dataset {
+  const fixed = session.inputs[0]?.shape[0];
+  return {
+    name: 'made-up inputs',
+    size: syntheticSamples,
+    task: 'none',
+    guesses: [],
+    ...(typeof fixed === 'number' && { fixedBatch: fixed }),
+    async *batches({ start = 0, end = syntheticSamples }) {
+      for (let i = start; i < end; i++) {
+        yield { size: 1, feeds: syntheticFeeds(session.inputs, { batch: 1, seed: i + 1 }).feeds };
+      }
+    },
+  };
+}
