@@ -15,28 +15,46 @@ import {
   unknown,
 } from './shape-rules/index.ts';
 
+export interface InferShapesOptions {
+  /** Whether the model's own annotations of intermediate values count where the rules know less. Default true. */
+  readonly annotations?: boolean;
+}
+
 /**
  * Types of the values of a model and its subgraphs, by name: from the table of rules, then from what the
  * model itself says. What neither knows is absent; dimensions keep their symbols. Two subgraphs may use one
  * name for different values: then only what holds of both is given. Calls of model functions are unknown:
  * inline them first.
  */
-export async function inferShapes(model: Model): Promise<Map<string, TypeInfo>> {
+export async function inferShapes(
+  model: Model,
+  options: InferShapesOptions = {},
+): Promise<Map<string, TypeInfo>> {
+  return (await inferValues(model, options)).types;
+}
+
+/** Types, and what small tensors hold as far as it follows from shapes and constants. */
+export async function inferValues(
+  model: Model,
+  { annotations = true }: InferShapesOptions,
+): Promise<{ types: Map<string, TypeInfo>; contents: Map<string, readonly Dim[]> }> {
   const constants = new Map<Weight, readonly Dim[]>();
   await loadSmallConstants(model.graph, constants);
-  const found = new Map<string, Type>();
-  inferGraph(model.graph, [], { model, constants, found });
-  const result = new Map<string, TypeInfo>();
-  for (const [name, { dtype, shape }] of found) {
-    if (dtype !== undefined || shape !== undefined) result.set(name, { kind: 'tensor', dtype, shape });
+  const run: Run = { model, constants, annotations, found: new Map(), contents: new Map() };
+  inferGraph(model.graph, [], run);
+  const types = new Map<string, TypeInfo>();
+  for (const [name, { dtype, shape }] of run.found) {
+    if (dtype !== undefined || shape !== undefined) types.set(name, { kind: 'tensor', dtype, shape });
   }
-  return result;
+  return { types, contents: run.contents };
 }
 
 interface Run {
   readonly model: Model;
+  readonly annotations: boolean;
   readonly constants: ReadonlyMap<Weight, readonly Dim[]>;
   readonly found: Map<string, Type>;
+  readonly contents: Map<string, readonly Dim[]>;
 }
 
 interface Scope {
@@ -56,12 +74,16 @@ function inferGraph(graph: Graph, inputs: readonly Type[], run: Run, outer?: Sco
     const content = run.constants.get(weight);
     if (content !== undefined) scope.contents.set(name, content);
   }
-  const annotations = new Map([...graph.outputs, ...graph.valueInfo.values()].map((i) => [i.name, i]));
+  const trusted = run.annotations ? [...graph.outputs, ...graph.valueInfo.values()] : [];
+  const annotations = new Map(trusted.map((i) => [i.name, i]));
   for (const node of graph.topologicalOrder()) inferNode(node, scope, run, annotations);
   for (const [name, type] of scope.types) {
     const before = run.found.get(name);
     // A name met again, in a sibling branch or in another turn of the same body.
     run.found.set(name, before === undefined ? type : either(before, type));
+    const content = scope.contents.get(name);
+    if (before === undefined && content !== undefined) run.contents.set(name, content);
+    else if (content?.join() !== run.contents.get(name)?.join()) run.contents.delete(name);
   }
   return graph.outputs.map((o) => lookUpType(scope, o.name));
 }

@@ -4,7 +4,7 @@ import type { Dim, TypeInfo } from '../value.ts';
 import { bypass, isUnused } from './bypass.ts';
 import { constantOf, numbersOf } from './constant.ts';
 import { inferShapes } from './infer-shapes.ts';
-import { dtypeOfNumber } from './onnx-dtype.ts';
+import { dtypeOfNumber } from '../../files/onnx/index.ts';
 import { everyGraph, type PassContext, type PassResult } from './pass.ts';
 
 /** What a test of a node may look at. */
@@ -41,7 +41,7 @@ const passesThrough: Readonly<Record<string, (look: Look) => boolean | Promise<b
   Cast: ({ node, type }) => {
     const from = type(node.inputs[0]!);
     return (
-      from?.kind === 'tensor' && from.dtype !== undefined && from.dtype === dtypeOfNumber(node.int('to'))
+      from?.kind === 'tensor' && from.dtype !== undefined && from.dtype === dtypeOfNumber(node.int('to', 0))
     );
   },
   Reshape: sameShape,
@@ -61,7 +61,7 @@ const passesThrough: Readonly<Record<string, (look: Look) => boolean | Promise<b
  * same shape, Transpose in order, Pad by nothing, Concat and the like of one input. Names of outputs stay.
  */
 export async function removeIdentity(model: Model, context: PassContext = {}): Promise<PassResult> {
-  const types = await inferShapes(model);
+  const types = await inferShapes(model, { annotations: false });
   const type = (value: string) => types.get(value);
   const shape = (value: string) => {
     const found = types.get(value);

@@ -1,5 +1,5 @@
 import type { Dim } from '../../value.ts';
-import { dtypeOfNumber } from '../onnx-dtype.ts';
+import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import { integers, sliceLength } from './layout.ts';
 import { numbers, product, quotient, type RuleContext, scalar, sum } from './rule.ts';
 
@@ -49,7 +49,7 @@ const reduceBy =
   };
 
 const cast: ContentRule = (c) => {
-  const to = dtypeOfNumber(c.node.int('to'));
+  const to = dtypeOfNumber(c.node.int('to', 0));
   const content = c.content(0);
   if (to === 'int64' || to === 'int32')
     return content?.map((d) => (typeof d === 'number' ? Math.trunc(d) : d));

@@ -1,5 +1,5 @@
 import type { DType } from '../../../tensor/index.ts';
-import { dtypeOfNumber } from '../onnx-dtype.ts';
+import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import { broadcast, merge, type Rule, type RuleContext, type RuleTable } from './rule.ts';
 
 /** Output like input 0. */
@@ -26,13 +26,13 @@ const typedBy =
   (attribute: string, fallback?: DType): Rule =>
   (c) => [
     {
-      dtype: dtypeOfNumber(c.node.int(attribute)) ?? fallback ?? c.input(0).dtype,
+      dtype: dtypeOfNumber(c.node.int(attribute, 0)) ?? fallback ?? c.input(0).dtype,
       shape: c.input(0).shape,
     },
   ];
 
 /** `to` was a string before version 6 of Cast; those models are below the oldest opset we read. */
-const cast: Rule = (c) => [{ dtype: dtypeOfNumber(c.node.int('to')), shape: c.input(0).shape }];
+const cast: Rule = (c) => [{ dtype: dtypeOfNumber(c.node.int('to', 0)), shape: c.input(0).shape }];
 
 const unary = [
   ...['Abs', 'Neg', 'Ceil', 'Floor', 'Round', 'Sign', 'Sqrt', 'Reciprocal', 'Exp', 'Log', 'Erf', 'Not'],

@@ -1,4 +1,4 @@
-import { dtypeOfNumber } from '../onnx-dtype.ts';
+import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import { integers } from './layout.ts';
 import { axisOf, numbers, type Rule, type RuleContext, type RuleTable, scalar, unknownDims } from './rule.ts';
 

@@ -1,4 +1,4 @@
-import { dtypeOfNumber } from '../onnx-dtype.ts';
+import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import { broadcast, type Rule, type RuleContext, type RuleTable, type Type } from './rule.ts';
 
 const quantize: Rule = (c) => [{ dtype: quantizedType(c), shape: c.input(0).shape }];
