@@ -3,12 +3,16 @@ import type { Node } from '../node.ts';
 import type { Weight } from '../weight.ts';
 
 /** Chooses codes for one weight. Injected by the pipeline, so that a lowering knows no method. */
-export type WeightQuantizer = (request: {
-  readonly name: string;
-  readonly node: Node;
-  readonly weight: Weight;
-  readonly scheme: Scheme;
-}) => Promise<QuantizedTensor>;
+export interface WeightQuantizer {
+  (request: {
+    readonly name: string;
+    readonly node: Node;
+    readonly weight: Weight;
+    readonly scheme: Scheme;
+  }): Promise<QuantizedTensor>;
+  /** It may be handed a large weight in tiles of rows: each value depends on its own group alone. */
+  readonly byRows?: boolean;
+}
 
 /** One constant that now takes fewer bits, with every byte it costs. */
 export interface QuantizedWeightRecord {

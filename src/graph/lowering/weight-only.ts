@@ -1,0 +1,88 @@
+import { formats, type SchemeTemplate } from '../../numerics/index.ts';
+import type { Model } from '../model.ts';
+import type { Node } from '../node.ts';
+import { lowerGatherRows } from './gather-rows.ts';
+import type { LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts';
+import { requireOpset } from './require-opset.ts';
+import { Rewrite } from './rewrite.ts';
+import type { Scope } from './scope.ts';
+import { lowerToDequantizedMatMul } from './weight-only-dequantize.ts';
+import { lowerToGatherBlockQuantized } from './weight-only-gather.ts';
+import { lowerToMatMulNBits } from './weight-only-matmul.ts';
+import { lowerToStoredCodes, storedWeights } from './weight-only-storage.ts';
+
+export interface WeightOnlyOptions {
+  readonly quantizer: WeightQuantizer;
+  readonly filter?: NodeFilter;
+  /** 2, 4 or 8 bits in groups along the inputs of a product, or int8/uint8 per channel or tensor. */
+  readonly weights: SchemeTemplate;
+  /** com.microsoft.MatMulNBits, or the standard DequantizeLinear + MatMul for other runtimes. */
+  readonly carrier?: 'MatMulNBits' | 'DequantizeLinear';
+  /** MatMulNBits: 4 computes in int8 (fast), 0 in the type of the activations. Default 4. */
+  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4;
+  /** Embedding tables: in blocks like the products (default), as int8 rows, or float. */
+  readonly embeddings?: 'blocks' | 'int8' | 'float';
+  /**
+   * Convolutions and recurrent layers, which no operator computes from packed codes: int8 per channel that
+   * the runtime expands when it loads, or float. Default: int8 with 8-bit weights, float below.
+   */
+  readonly others?: 'int8' | 'float';
+}
+
+/** What the rule of one operator works with. */
+export interface WeightOnlyContext extends WeightOnlyOptions {
+  readonly rewrite: Rewrite;
+  /** Bits of one code. */
+  readonly bits: 2 | 4 | 8;
+}
+
+/** Rewrites a node in place, or says why it stays; '' where it was never a candidate. */
+export type WeightOnlyRule = (context: WeightOnlyContext, scope: Scope, node: Node) => true | string;
+
+const product: WeightOnlyRule = (context, scope, node) => {
+  if (context.weights.granularity === 'per-group' && context.carrier !== 'DequantizeLinear') {
+    return lowerToMatMulNBits(context, scope, node);
+  }
+  return lowerToDequantizedMatMul(context, scope, node);
+};
+
+const table: WeightOnlyRule = (context, scope, node) => {
+  const { rewrite, weights, quantizer } = context;
+  const inBlocks = weights.granularity === 'per-group' && context.carrier !== 'DequantizeLinear';
+  const choice = context.embeddings ?? 'blocks';
+  if (choice === 'blocks' && inBlocks) return lowerToGatherBlockQuantized(context, scope, node);
+  return lowerGatherRows(rewrite, scope, node, weights, quantizer, choice !== 'float');
+};
+
+const stored: WeightOnlyRule = (context, scope, node) => {
+  const others = context.others ?? (context.bits === 8 ? 'int8' : 'float');
+  return others === 'int8'
+    ? lowerToStoredCodes(context, scope, node)
+    : `there is no ${context.bits}-bit kernel for ${node.op}, only for products and embeddings`;
+};
+
+const rules: Readonly<Record<string, WeightOnlyRule>> = {
+  MatMul: product,
+  Gemm: product,
+  Gather: table,
+  ...Object.fromEntries(Object.keys(storedWeights).map((op) => [op, stored])),
+};
+
+/**
+ * Weight-only quantization: codes in place of the weights, arithmetic in float (or, at accuracy level 4, in
+ * int8 blocks inside the operator). Needs no calibration. The model is changed in place.
+ */
+export async function lowerWeightOnly(model: Model, options: WeightOnlyOptions): Promise<LoweringResult> {
+  const { format, granularity } = options.weights;
+  const blockedDequantize = granularity === 'per-group' && options.carrier === 'DequantizeLinear';
+  await requireOpset(model, blockedDequantize ? 21 : 13);
+  const rewrite = new Rewrite(model, options.filter);
+  const context = { ...options, rewrite, bits: formats[format].bits as 2 | 4 | 8 };
+  for (const { scope, node } of rewrite.nodes()) {
+    const rule = rules[node.kind];
+    if (rule === undefined || !rewrite.allows(node)) continue;
+    const verdict = rule(context, scope, node);
+    if (verdict !== true && verdict !== '') rewrite.keep(node, verdict);
+  }
+  return rewrite.finish();
+}
