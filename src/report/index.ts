@@ -1,4 +1,10 @@
 /** Records of runs, and what is drawn from them. Pure. */
+export * from './format-inspect.ts';
+export * from './format-plan.ts';
+export { type FormatOptions, formatTable } from './format-table.ts';
+export * from './markdown-report.ts';
 export * from './record.ts';
 export * from './summarize-model.ts';
 export * from './summary.ts';
+export { type Column, markdownTable, textTable, wrap } from './text-table.ts';
+export * from './units.ts';

@@ -1,0 +1,78 @@
+import type { FormatOptions } from './format-table.ts';
+import { painter } from './painter.ts';
+import type { ModelSummary, PortSummary } from './summary.ts';
+import { textTable, wrap } from './text-table.ts';
+import { formatBytes, formatCount, formatPercent } from './units.ts';
+
+/** Operators listed by name; the rest is counted. */
+const operatorsShown = 16;
+const tensorsShown = 5;
+
+/** What a model holds, for a terminal. */
+export function formatInspect(summary: ModelSummary, options: FormatOptions = {}): string {
+  const { color = false, width = 100, tensors = false } = options;
+  const paint = painter(color);
+  const { file, inputs, outputs, operators, dtypes, largest, quantization, metadata } = summary;
+  const field = (name: string, text: string) => wrap(`  ${name.padEnd(12)}${text}`, width, ' '.repeat(14));
+  const ports = (of: readonly PortSummary[]) =>
+    of.map((p) => `${p.name}: ${p.dtype} [${p.shape.join(', ')}]`);
+  const opsets = Object.entries(summary.opsets).map(([domain, version]) => `${domain} ${version}`);
+  const shown = operators.slice(0, operatorsShown).map(({ op, count }) => `${op} ${count}`);
+  const more = operators.length - operatorsShown;
+  const lines = [
+    `${paint.bold(file.path)}  ${formatBytes(file.sizeBytes)}`,
+    ...field('producer', summary.producer || 'not said'),
+    ...field('opsets', `${opsets.join(', ')} (IR ${summary.irVersion})`),
+    ...ports(inputs).flatMap((text, i) => field(i === 0 ? 'inputs' : '', text)),
+    ...ports(outputs).flatMap((text, i) => field(i === 0 ? 'outputs' : '', text)),
+    ...field('parameters', `${formatCount(summary.parameters)} in ${formatBytes(summary.weightBytes)}`),
+    ...field(
+      'nodes',
+      `${formatCount(summary.nodes)}: ${shown.join(', ')}${more > 0 ? `, and ${more} other types` : ''}`,
+    ),
+    ...(quantization.length === 0 ? ['no, a float model'] : quantization).flatMap((text, i) =>
+      field(i === 0 ? 'quantized' : '', text),
+    ),
+    ...Object.entries(metadata).flatMap(([key, value]) =>
+      field('metadata', `${key} = ${shorten(value, width - 20 - key.length)}`),
+    ),
+    '',
+  ];
+  const dtypeColumns = [
+    { title: 'stored as', cell: (d: (typeof dtypes)[number]) => d.dtype },
+    {
+      title: 'tensors',
+      align: 'right' as const,
+      cell: (d: (typeof dtypes)[number]) => formatCount(d.tensors),
+    },
+    { title: 'values', align: 'right' as const, cell: (d: (typeof dtypes)[number]) => formatCount(d.values) },
+    {
+      title: 'size',
+      align: 'right' as const,
+      cell: (d: (typeof dtypes)[number]) => formatBytes(d.sizeBytes),
+    },
+    {
+      title: 'of all',
+      align: 'right' as const,
+      cell: (d: (typeof dtypes)[number]) => formatPercent(d.sizeBytes / Math.max(1, summary.weightBytes)),
+    },
+  ];
+  lines.push(...textTable(dtypeColumns, dtypes, paint.faint).map((line) => `  ${line}`), '');
+  const tensorColumns = [
+    { title: 'largest tensors', cell: (t: (typeof largest)[number]) => t.name },
+    { title: 'shape', cell: (t: (typeof largest)[number]) => `${t.dtype} [${t.dims.join(', ')}]` },
+    {
+      title: 'size',
+      align: 'right' as const,
+      cell: (t: (typeof largest)[number]) => formatBytes(t.sizeBytes),
+    },
+  ];
+  const rows = largest.slice(0, tensors ? largest.length : tensorsShown);
+  lines.push(...textTable(tensorColumns, rows, paint.faint).map((line) => `  ${line}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function shorten(text: string, width: number): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`;
+}
