@@ -24,6 +24,15 @@ export interface StaticResult extends LoweringResult {
    * Values whose clamp melted into their producer exist nowhere any more and are absent.
    */
   readonly valueMap: ReadonlyMap<string, string>;
+  /** Float value -> the value of the lowered model that holds its codes, with what they mean. */
+  readonly codes: ReadonlyMap<string, CodedValue>;
+}
+
+/** real = (code - zeroPoint) * scale */
+export interface CodedValue {
+  readonly codes: string;
+  readonly scale: number;
+  readonly zeroPoint: number;
 }
 
 export interface ApplyOptions {
@@ -59,6 +68,7 @@ export interface EmitContext {
   readonly nodes: readonly PreparedNode[];
   readonly parameters: ReadonlyMap<string, ValueParameters>;
   readonly valueMap: Map<string, string>;
+  readonly codes: Map<string, CodedValue>;
 }
 
 /** From here on DequantizeLinear takes an axis. */
@@ -91,7 +101,8 @@ export async function applyStatic(
     nodes.push(await prepare(node, planned, { graph, plan, parameters, store, scheme }));
   }
   const valueMap = new Map<string, string>();
-  const context: EmitContext = { model, graph, scheme, nodes, parameters, valueMap };
+  const codes = new Map<string, CodedValue>();
+  const context: EmitContext = { model, graph, scheme, nodes, parameters, valueMap, codes };
   const inputsBefore = nodes.flatMap(({ node }) => [...node.inputs]);
   if (form === 'qdq') emitQdq(context);
   else emitQOperator(context);
@@ -100,7 +111,7 @@ export async function applyStatic(
     if (unused) graph.initializers.delete(name);
   }
   graph.sort();
-  return { quantized: store.records, kept: plan.kept, notes: plan.notes, valueMap };
+  return { quantized: store.records, kept: plan.kept, notes: plan.notes, valueMap, codes };
 }
 
 function valueParameters(

@@ -73,3 +73,10 @@ export const resizeNearest: Condition = (node) => {
   const mode = node.string('mode', 'nearest');
   return mode === 'nearest' ? true : `ONNX Runtime resizes in float when the mode is ${mode}`;
 };
+
+/** Padding of zeros becomes padding of zero points; other constants may not be a code. */
+export const padsWithZero: Condition = (node) => {
+  const mode = node.string('mode', 'constant');
+  if (mode !== 'constant') return true;
+  return (node.inputs[2] ?? '') === '' ? true : 'it pads with a value of its own';
+};

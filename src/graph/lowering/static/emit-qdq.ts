@@ -1,8 +1,9 @@
-import { formats } from '../../../numerics/index.ts';
-import { float32, type Tensor } from '../../../tensor/index.ts';
+import { float32 } from '../../../tensor/index.ts';
 import { floatAttribute } from '../../node.ts';
 import { weightOf } from '../../weight.ts';
-import type { EmitContext, PreparedNode, ValueParameters } from './apply.ts';
+import type { EmitContext, PreparedNode } from './apply.ts';
+import { CodeValues } from './code-values.ts';
+import { emitOnCodes } from './emit-on-codes.ts';
 import { activationInputs } from './region.ts';
 
 /**
@@ -11,34 +12,48 @@ import { activationInputs } from './region.ts';
  * makes it; what a float node makes keeps its own name, and integer nodes read `<name>_dequantized`.
  */
 export function emitQdq(context: EmitContext): void {
-  new QdqEmitter(context).emit();
+  const emitter = new QdqEmitter(context);
+  for (const prepared of context.nodes) emitter.emit(prepared);
 }
 
 class QdqEmitter {
   readonly #c: EmitContext;
+  readonly #values: CodeValues;
   /** Values that an integer node makes. */
   readonly #made: ReadonlySet<string>;
-  /** Value -> its codes, once they are there. */
-  readonly #codes = new Map<string, string>();
-  /** Clip of codes works where nothing around it must be rewritten: ONNX Runtime turns int8 into uint8. */
-  readonly #cutsCodes: boolean;
+  /** Operators on codes stand between others only where ONNX Runtime does not rewrite int8 as uint8. */
+  readonly #mayUseCodes: boolean;
 
   constructor(context: EmitContext) {
     this.#c = context;
+    this.#values = new CodeValues(context);
     this.#made = new Set(context.nodes.flatMap((n) => (n.planned.floatOutput ? [] : n.planned.outputs)));
-    this.#cutsCodes = context.scheme.format === 'uint8';
+    this.#mayUseCodes = context.scheme.format === 'uint8';
   }
 
-  emit(): void {
-    for (const prepared of this.#c.nodes) {
-      if (prepared.planned.row.onCodes && this.#cutsCodes) this.#emitOnCodes(prepared);
-      else this.#emitSandwich(prepared);
+  emit(prepared: PreparedNode): void {
+    const { node, planned } = prepared;
+    if (planned.row.onCodes && this.#mayUseCodes) {
+      for (const [value, codes] of emitOnCodes(this.#c, this.#values, prepared)) this.#finish(codes, value);
+      return;
+    }
+    this.#readDequantized(prepared);
+    if (planned.floatOutput) {
+      for (const output of node.outputs) if (output !== '') this.#c.valueMap.set(output, output);
+      return;
+    }
+    const { graph } = this.#c;
+    const positions = [...node.outputs.keys()].filter((i) => node.outputs[i] !== '');
+    for (const [i, value] of planned.outputs.entries()) {
+      const raw = graph.freshName(`${value}_float`);
+      graph.setOutput(node, positions[i]!, raw);
+      const codes = this.#values.quantize(raw, value);
+      this.#finish(planned.clamp && prepared.clamp ? this.#cut(codes, value, prepared) : codes, value);
     }
   }
 
-  #emitSandwich(prepared: PreparedNode): void {
-    const { graph, valueMap } = this.#c;
-    const { node, planned, constants, bias } = prepared;
+  #readDequantized({ node, planned, constants, bias }: PreparedNode): void {
+    const { graph } = this.#c;
     const activations = new Set(activationInputs(node, planned.row, graph));
     for (const [index, name] of node.inputs.entries()) {
       const constant = planned.row.inputs[index] === 'bias' ? bias : constants.get(index);
@@ -49,118 +64,42 @@ class QdqEmitter {
       // Both are in the codes now.
       for (const name of ['alpha', 'beta']) if (node.attributes.has(name)) node.set(name, floatAttribute(1));
     }
-    for (const absorbed of planned.clamp?.nodes ?? []) {
-      const gone = graph.producer(absorbed)!;
-      for (const input of gone.inputs) graph.valueInfo.delete(input);
-      graph.remove(gone);
-    }
-    if (planned.floatOutput) {
-      for (const output of node.outputs) if (output !== '') valueMap.set(output, output);
-      return;
-    }
-    const positions = [...node.outputs.keys()].filter((i) => node.outputs[i] !== '');
-    for (const [i, value] of planned.outputs.entries()) {
-      const raw = graph.freshName(`${value}_float`);
-      graph.setOutput(node, positions[i]!, raw);
-      let codes = this.#quantize(raw, value);
-      if (planned.clamp && prepared.clamp) codes = this.#cut(codes, value, prepared);
-      this.#finish(codes, value);
-    }
+    for (const absorbed of planned.clamp?.nodes ?? []) graph.remove(graph.producer(absorbed)!);
   }
 
-  /** The operator works on codes: nothing to fuse. Relu and Clip become a Clip of codes. */
-  #emitOnCodes(prepared: PreparedNode): void {
-    const { graph } = this.#c;
-    const { node, planned } = prepared;
-    const value = planned.outputs[0]!;
-    const input = this.#codesOf(node.inputs[0]!);
-    if (prepared.clamp) {
-      graph.remove(node);
-      this.#finish(this.#cut(input, value, prepared), value);
-      return;
-    }
-    const codes = graph.freshName(`${value}_codes`);
-    graph.setInput(node, 0, input);
-    graph.setOutput(node, 0, codes);
-    this.#finish(codes, value);
-  }
-
-  /** Cuts codes where the output's range is wider than the Relu or Clip before it. */
+  /** Cuts codes where the output's range is wider than the Relu or Clip that melted into it. */
   #cut(codes: string, value: string, { clamp, planned }: PreparedNode): string {
-    const { graph, scheme } = this.#c;
-    const { dtype, createCodes } = formats[scheme.format];
-    const output = graph.freshName(`${value}_clamped`);
-    if (this.#cutsCodes) {
-      const bound = (name: 'min' | 'max') =>
-        graph.addConstant(
-          `${value}_${name}`,
-          weightOf({ dtype, dims: [], data: createCodes(1).fill(clamp![name]) } as Tensor<'int8'>),
-        );
-      graph.add({ op: 'Clip', name: output, inputs: [codes, bound('min'), bound('max')], outputs: [output] });
-      return output;
-    }
-    const bounds = planned.clamp ?? planned.bounds!;
-    const bound = (name: 'min' | 'max') =>
-      Number.isFinite(bounds[name])
-        ? graph.addConstant(`${value}_${name}`, weightOf(float32([], [bounds[name]])))
+    if (this.#mayUseCodes) return this.#values.cut(codes, value, clamp!);
+    const { graph } = this.#c;
+    const bounds = (['min', 'max'] as const).map((name) => {
+      const bound = planned.clamp![name];
+      return Number.isFinite(bound)
+        ? graph.addConstant(`${value}_${name}`, weightOf(float32([], [bound])))
         : '';
-    const unclamped = graph.freshName(`${value}_unclamped`);
-    this.#dequantize(codes, unclamped, this.#parameters(value));
-    graph.add({
-      op: 'Clip',
-      name: output,
-      inputs: [unclamped, bound('min'), bound('max')],
-      outputs: [output],
     });
-    return this.#quantize(output, value);
+    const unclamped = graph.freshName(`${value}_unclamped`);
+    const clamped = graph.freshName(`${value}_clamped`);
+    this.#values.dequantize(codes, unclamped, value);
+    graph.add({ op: 'Clip', name: clamped, inputs: [unclamped, ...bounds], outputs: [clamped] });
+    return this.#values.quantize(clamped, value);
   }
 
   #finish(codes: string, value: string): void {
-    this.#codes.set(value, codes);
-    this.#dequantize(codes, value, this.#parameters(value));
+    this.#values.note(value, codes);
+    this.#values.dequantize(codes, value, value);
     this.#c.valueMap.set(value, value);
   }
 
-  /** What integer nodes read for a value. A value that a float node (or the user) makes is quantized once. */
+  /** What integer nodes read for a value. */
   #dequantized(value: string): string {
     if (this.#made.has(value)) return value;
-    const known = this.#c.valueMap.get(value);
-    if (known !== undefined && known !== value) return known;
-    const out = this.#c.graph.freshName(`${value}_dequantized`);
-    this.#dequantize(this.#codesOf(value), out, this.#parameters(value));
-    this.#c.valueMap.set(value, out);
-    return out;
-  }
-
-  #codesOf(value: string): string {
-    let codes = this.#codes.get(value);
-    if (codes === undefined) this.#codes.set(value, (codes = this.#quantize(value, value)));
-    return codes;
-  }
-
-  #parameters(value: string): ValueParameters {
-    return this.#c.parameters.get(value)!;
-  }
-
-  #quantize(from: string, value: string): string {
-    const { scaleName, zeroPointName } = this.#parameters(value);
-    const codes = this.#c.graph.freshName(`${value}_codes`);
-    this.#c.graph.add({
-      op: 'QuantizeLinear',
-      name: codes,
-      inputs: [from, scaleName, zeroPointName],
-      outputs: [codes],
-    });
-    return codes;
-  }
-
-  #dequantize(codes: string, to: string, { scaleName, zeroPointName }: ValueParameters): void {
-    this.#c.graph.add({
-      op: 'DequantizeLinear',
-      name: to,
-      inputs: [codes, scaleName, zeroPointName],
-      outputs: [to],
-    });
+    let name = this.#c.valueMap.get(value);
+    if (name === undefined) {
+      name = this.#c.graph.freshName(`${value}_dequantized`);
+      this.#values.dequantize(this.#values.codesOf(value), name, value);
+      this.#c.valueMap.set(value, name);
+    }
+    return name;
   }
 
   #dequantizeConstant(constant: DequantizedConstant, name: string): string {

@@ -4,6 +4,7 @@ import {
   clipBounds,
   constantBias,
   constantWeight,
+  padsWithZero,
   type RowContext,
   resizeNearest,
   singleOutput,
@@ -43,6 +44,8 @@ export interface QuantizableOperator {
   readonly absorbsClamp?: true;
   /** Works on the codes itself: written so in QDQ form too (uint8 only), because nothing fuses it. */
   readonly onCodes?: true;
+  /** How the integer operator takes its operands (see emit-qoperator.ts); pass-through ones stay what they are. */
+  readonly operands?: 'conv' | 'gemm' | 'matmul' | 'all' | 'concat';
   /** The optimized graph's operator, by activation format, with `constant` second operands apart. */
   readonly kernel: Kernels;
   /** True, or why this node stays float. */
@@ -65,6 +68,7 @@ const noInteger = none('ONNX Runtime has no integer kernel for it');
 const unary = (kernel: string, more: Partial<QuantizableOperator> = {}): QuantizableOperator => ({
   role: 'follower',
   inputs: ['activation'],
+  operands: 'all',
   kernel: both(kernel),
   ...more,
 });
@@ -82,6 +86,7 @@ export const operators = {
     inputs: ['activation', 'weight', 'bias'],
     weightAxis: () => 0,
     absorbsClamp: true,
+    operands: 'conv',
     kernel: both('QLinearConv'),
     accepts: all(constantWeight, constantBias),
   },
@@ -91,6 +96,7 @@ export const operators = {
     weightAxis: (node) => (node.int('transB', 0) === 0 ? 1 : 0),
     absorbsClamp: true,
     floatOutput: 'com.microsoft.QGemm',
+    operands: 'gemm',
     kernel: both('com.microsoft.QGemm'),
     accepts: all(constantWeight, constantBias),
   },
@@ -100,6 +106,7 @@ export const operators = {
     weightAxis: (_node, rank) => rank - 1,
     absorbsClamp: true,
     floatOutput: 'com.microsoft.MatMulIntegerToFloat',
+    operands: 'matmul',
     kernel: both('QLinearMatMul'),
     accepts: constantWeight,
   },
@@ -108,12 +115,14 @@ export const operators = {
     role: 'follower',
     inputs: ['activation', 'activation'],
     absorbsClamp: true,
+    operands: 'all',
     kernel: both('com.microsoft.QLinearAdd'),
   },
   Mul: {
     role: 'follower',
     inputs: ['activation', 'activation'],
     absorbsClamp: true,
+    operands: 'all',
     kernel: both('com.microsoft.QLinearMul'),
   },
   Concat: {
@@ -121,11 +130,13 @@ export const operators = {
     inputs: [],
     rest: 'activation',
     absorbsClamp: true,
+    operands: 'concat',
     kernel: both('com.microsoft.QLinearConcat'),
   },
   Where: {
     role: 'follower',
     inputs: ['parameter', 'activation', 'activation'],
+    operands: 'all',
     kernel: both('com.microsoft.QLinearWhere'),
   },
   AveragePool: unary('com.microsoft.QLinearAveragePool', { absorbsClamp: true }),
@@ -163,6 +174,11 @@ export const operators = {
     onCodes: true,
     kernel: { uint8: 'SpaceToDepth', int8: undefined },
   }),
+  Pad: passThrough('Pad', {
+    onCodes: true,
+    kernel: { uint8: 'Pad', int8: undefined },
+    accepts: padsWithZero,
+  }),
 
   ConvTranspose: noInteger,
   PRelu: noInteger,
@@ -182,7 +198,6 @@ export const operators = {
   ReduceMean: noInteger,
   ReduceSum: noInteger,
   GlobalMaxPool: noInteger,
-  Pad: none('ONNX Runtime pads in float between DequantizeLinear and QuantizeLinear'),
   InstanceNormalization: noInteger,
   LayerNormalization: noInteger,
   BatchNormalization: none(
