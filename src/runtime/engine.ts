@@ -2,14 +2,15 @@ import type * as Ort from 'onnxruntime-common';
 import type { DType, Tensor } from '../tensor/index.ts';
 import type { Loaded, Reply, Request, WorkerStart } from './protocol.ts';
 import type { LoadOptions, PortInfo, RuntimeModel, RuntimeName } from './runtime.ts';
+import { enter, type GateState, isStopping, leave } from './worker-gate.ts';
 
 /** What both onnxruntime packages offer. */
 export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env'>;
 
 const providers: Readonly<Record<RuntimeName, string>> = { native: 'cpu', wasm: 'wasm', webgpu: 'webgpu' };
 
-/** Only errors: ONNX Runtime's warnings are about choices nobody here can make. */
-const logSeverityLevel = 3;
+/** Nothing on stderr: warnings are about choices nobody here can make, and errors are thrown. */
+const logSeverityLevel = 4;
 
 /** onnxruntime-web 1.30 gives -1, read as unsigned, for a dimension without size and name. */
 const unnamedDim = 0xffffffff;
@@ -22,6 +23,7 @@ export function serveEngine(
   ort: OrtModule,
   start: WorkerStart,
   post: (reply: Reply, transfer: ArrayBuffer[]) => void,
+  gate?: GateState,
 ): (request: Request) => void {
   const sessions = new Map<number, Ort.InferenceSession>();
   let queue = Promise.resolve();
@@ -46,7 +48,7 @@ export function serveEngine(
         return fromOrt(results);
       }
       case 'time': {
-        const value = await timeRuns(session, toOrt(ort, request.feeds), request.warmup, request.runs);
+        const value = await timeRuns(session, toOrt(ort, request.feeds), request, gate);
         return { value, transfer: [value.buffer] };
       }
       case 'release':
@@ -58,11 +60,15 @@ export function serveEngine(
 
   return (request) => {
     queue = queue.then(async () => {
+      // The owner has told everybody who waits; nobody reads a reply.
+      if (gate !== undefined && !enter(gate)) return;
       try {
         const { value, transfer } = await handle(request);
         post({ id: request.id, ok: true, value }, transfer);
       } catch (error) {
         post({ id: request.id, ok: false, message: messageOf(error) }, []);
+      } finally {
+        if (gate !== undefined) leave(gate);
       }
     });
   };
@@ -145,11 +151,12 @@ function ownArray(data: ArrayBufferView | string[]): ArrayBufferView | string[] 
 async function timeRuns(
   session: Ort.InferenceSession,
   feeds: Record<string, Ort.Tensor>,
-  warmup: number,
-  runs: number,
+  { warmup, runs }: { readonly warmup: number; readonly runs: number },
+  gate: GateState | undefined,
 ): Promise<Float64Array<ArrayBuffer>> {
   const times = new Float64Array(runs);
   for (let i = -warmup; i < runs; i++) {
+    if (gate !== undefined && isStopping(gate)) throw new Error('the worker is stopping');
     const begin = performance.now();
     const results = await session.run(feeds);
     const end = performance.now();

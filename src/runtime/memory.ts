@@ -1,5 +1,6 @@
 import { platform } from '#runtime-platform';
 import { fail } from '../tensor/index.ts';
+import { withExternalData } from './external-model.ts';
 import type { Feeds, RuntimeModel, RuntimeName } from './runtime.ts';
 import { tidyMessage } from './tidy-message.ts';
 
@@ -17,8 +18,9 @@ export async function measureMemory(
   options: { readonly runtime: RuntimeName; readonly threads: number; readonly runs?: number },
 ): Promise<number | undefined> {
   const { runtime, threads, runs = defaultRuns } = options;
-  const reply = await platform.measureMemory?.({ model, feeds, runtime, threads, runs });
-  if (reply === undefined) return undefined;
+  if (platform.measureMemory === undefined) return undefined;
+  const own = runtime === 'wasm' && 'path' in model ? await withExternalData(model.path) : model;
+  const reply = await platform.measureMemory({ model: own, feeds, runtime, threads, runs });
   if (!reply.ok) fail('runtime/memory-failed', { runtime, message: tidyMessage(reply.message) });
   return reply.peakBytes;
 }

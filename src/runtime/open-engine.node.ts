@@ -11,7 +11,7 @@ export async function openEngine(start: WorkerStart): Promise<{ ort: OrtModule; 
   const executionProviders = [start.runtime === 'native' ? 'cpu' : start.runtime];
   const session = await ort.InferenceSession.create(identityModel, {
     executionProviders,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
   });
   await session.release();
   return { ort, version };
@@ -19,7 +19,7 @@ export async function openEngine(start: WorkerStart): Promise<{ ort: OrtModule; 
 
 async function openWasm(start: WorkerStart) {
   const ort = await import('onnxruntime-web');
-  ort.env.logLevel = 'error';
+  ort.env.logLevel = 'fatal';
   ort.env.wasm.numThreads = start.threads;
   if (start.wasmPaths !== undefined) ort.env.wasm.wasmPaths = start.wasmPaths;
   return { ort: ort as OrtModule, version: `onnxruntime-web ${ort.env.versions.web}` };
@@ -27,6 +27,6 @@ async function openWasm(start: WorkerStart) {
 
 async function openNative() {
   const ort = await import('onnxruntime-node');
-  ort.env.logLevel = 'error';
+  ort.env.logLevel = 'fatal';
   return { ort: ort as OrtModule, version: `onnxruntime-node ${ort.env.versions.node}` };
 }

@@ -10,6 +10,7 @@ import { cpuHasVnni } from './cpu-features.ts';
 import type { MemoryReply, MemoryRequest, RuntimePlatform } from './platform.ts';
 import type { Reply, Request, WorkerChannel, WorkerStart } from './protocol.ts';
 import type { Capabilities, RuntimeName } from './runtime.ts';
+import { askToStop, createGate, type GateState, waitUntilOutside } from './worker-gate.ts';
 
 /**
  * The built file of a script that runs in a thread or process of its own. Node 20 runs no TypeScript, so
@@ -25,22 +26,50 @@ export function builtScript(name: string): string {
   return path;
 }
 
+/** Gates of the native workers that live. */
+const gates = new Set<GateState>();
+
+/** Ending the process ends its threads; it waits for those that are inside native code. */
+function watch(gate: GateState): void {
+  if (gates.size === 0) process.on('exit', waitForAll);
+  gates.add(gate);
+}
+
+function unwatch(gate: GateState): void {
+  gates.delete(gate);
+  if (gates.size === 0) process.off('exit', waitForAll);
+}
+
+function waitForAll(): void {
+  for (const gate of gates) waitUntilOutside(gate);
+}
+
 function startWorker(start: WorkerStart): WorkerChannel {
-  const worker = new Worker(builtScript('worker.node'), { workerData: start, execArgv: [] });
-  let ended = false;
+  const gate = start.runtime === 'wasm' ? undefined : createGate();
+  if (gate !== undefined) watch(gate);
+  const worker = new Worker(builtScript('worker.node'), { workerData: { ...start, gate }, execArgv: [] });
+  const exited = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      if (gate !== undefined) unwatch(gate);
+      resolve();
+    });
+  });
   return {
     post: (request: Request, transfer) => worker.postMessage(request, [...transfer]),
     listen(received, lost) {
       worker.on('message', (reply: Reply) => received(reply));
       worker.on('error', (error) => lost(error.message));
-      worker.on('exit', (code) => {
-        ended = true;
-        lost(`its thread exited with code ${code}`);
-      });
+      worker.on('exit', (code) => lost(`its thread exited with code ${code}`));
     },
     busy: (waiting) => (waiting ? worker.ref() : worker.unref()),
     async terminate() {
-      if (!ended) await worker.terminate();
+      if (gate === undefined) await worker.terminate();
+      else {
+        askToStop(gate);
+        worker.ref();
+        worker.postMessage('stop');
+        await exited;
+      }
     },
   };
 }

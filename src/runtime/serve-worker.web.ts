@@ -12,12 +12,12 @@ export function serveWorker(ort: Pick<typeof OrtWeb, 'InferenceSession' | 'Tenso
   let serve: ((request: Request) => void) | undefined;
 
   async function open(start: WorkerStart): Promise<void> {
-    ort.env.logLevel = 'error';
+    ort.env.logLevel = 'fatal';
     ort.env.wasm.numThreads = start.threads;
     if (start.wasmPaths !== undefined) ort.env.wasm.wasmPaths = start.wasmPaths;
     serve = serveEngine(ort, start, post);
     try {
-      const options = { executionProviders: [start.runtime], logSeverityLevel: 3 as const };
+      const options = { executionProviders: [start.runtime], logSeverityLevel: 4 as const };
       await (await ort.InferenceSession.create(identityModel, options)).release();
       post({ id: 0, ok: true, value: { version: `onnxruntime-web ${ort.env.versions.web}` } });
     } catch (error) {

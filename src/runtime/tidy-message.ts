@@ -8,6 +8,7 @@ export function tidyMessage(message: string): string {
   const text = message
     .replace(/^failed to call \w+\(\)\.\s*/, '')
     .replace(/^Can't create a session\.\s*/, '')
+    .replace(/^Load model from .* failed:\s*/, '')
     .replace(/ERROR_CODE: \d+, ERROR_MESSAGE:\s*/, '')
     // '/onnxruntime_src/onnxruntime/core/x.cc:136 void onnxruntime::F(const A&)::<lambda()> '
     .replace(/\/?\S*onnxruntime\/core\/\S+\.(?:cc|h):\d+ [^\n]*?\)(?: const)?(?:::<lambda\([^)]*\)>)? /g, '')

@@ -1,3 +1,4 @@
+import { dtypeOfNumber } from '../files/onnx/index.ts';
 import { type DType, fail, LowbitError } from '../tensor/index.ts';
 import { withExternalData } from './external-model.ts';
 import type { Loaded, Reply, Request, Started, WorkerChannel, WorkerStart } from './protocol.ts';
@@ -80,8 +81,11 @@ export class WorkerRuntime implements Runtime {
     if (options.optimizedModelPath !== undefined && this.name !== 'native') {
       fail('runtime/native-only', { what: 'optimizedModelPath', runtime: this.name });
     }
-    const failed = (code: 'runtime/load-failed' | 'runtime/run-failed') => (text: string) =>
-      new LowbitError(code, { model: name, runtime: this.version, message: tidyMessage(text) });
+    const failed = (code: 'runtime/load-failed' | 'runtime/run-failed') => (text: string) => {
+      const dtype = unsupportedType(text);
+      if (dtype !== undefined) return new LowbitError('runtime/port-type', { model: name, dtype });
+      return new LowbitError(code, { model: name, runtime: this.version, message: tidyMessage(text) });
+    };
     const session = this.#nextSession++;
     const resolved = this.name === 'wasm' && 'path' in model ? await withExternalData(model.path) : model;
     const own = ownModel(resolved);
@@ -157,4 +161,10 @@ function ownModel(model: RuntimeModel): RuntimeModel {
   if ('path' in model) return model;
   const externalData = model.externalData?.map(({ path, data }) => ({ path, data: new Uint8Array(data) }));
   return { bytes: new Uint8Array(model.bytes), ...(externalData && { externalData }) };
+}
+
+/** ONNX Runtime gives the number of the element type, and no name of the port. */
+function unsupportedType(message: string): DType | undefined {
+  const number = /unsupported data type: (\d+)/i.exec(message)?.[1];
+  return number === undefined ? undefined : dtypeOfNumber(Number(number));
 }

@@ -51,6 +51,10 @@ export interface ErrorDetails {
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
+  'graph/function-growth': { function: string; limit: number };
+  'graph/opset-change': { node: string; from: number; to: number; why: string };
+  'graph/opset-range': { opset: number; target: number; known: [number, number] };
+  'graph/recursive-function': { function: string };
   'limit/bare-number': { text: string };
   'limit/malformed': { text: string };
   'limit/no-metric': { text: string; metric: string; known: readonly string[] };
@@ -84,6 +88,10 @@ export interface ErrorDetails {
   'onnx/truncated': { file: string; offset: number; needed: number; size: number };
   'onnx/undefined-value': { file: string; graph: string; value: string; reader: string };
   'onnx/version': { file: string; what: string; got: string; wanted: string };
+  'recipe/invalid': { problems: readonly string[] };
+  'recipe/needs-calibration': { preset: string };
+  'recipe/no-transformers-name': { preset: string; known: readonly string[] };
+  'recipe/nothing-to-quantize': { preset: string; why: string };
   'run/aborted': Record<string, never>;
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
@@ -91,10 +99,13 @@ export interface ErrorDetails {
   'runtime/memory-failed': { runtime: string; message: string };
   'runtime/native-only': { what: string; runtime: string };
   'runtime/not-built': { path: string };
-  'runtime/port-type': { model: string; port: string; dtype: string };
+  'runtime/port-type': { model: string; port?: string; dtype: string };
   'runtime/run-failed': { model: string; runtime: string; message: string };
   'runtime/unavailable': { runtime: string; why: string };
   'runtime/worker-lost': { runtime: string; why: string };
+  'compare/too-few': { got: number };
+  'limit/no-baseline': { text: string };
+  'limit/no-data': { text: string };
   'name/unknown': { what: string; got: string; known: readonly string[] };
 }
 
@@ -180,6 +191,14 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' has a cycle through ${d.node}: a node waits for its own result. The model is not valid ONNX; export it again.`,
   'graph/duplicate-value': (d) =>
     `Value '${d.value}' is produced twice, the second time by ${d.node}; every name wants one producer. The model is not valid ONNX; export it again.`,
+  'graph/function-growth': (d) =>
+    `Inlining function '${d.function}' would make more than ${d.limit} nodes. The model's functions call each other too often; export it without functions.`,
+  'graph/opset-change': (d) =>
+    `${d.node} cannot be raised from opset ${d.from} to ${d.to}: ${d.why}. Export the model with a newer opset.`,
+  'graph/opset-range': (d) =>
+    `The model speaks opset ${d.opset} and ${d.target} is wanted, but lowbit raises between ${d.known[0]} and ${d.known[1]} only. Export the model with an opset in that range.`,
+  'graph/recursive-function': (d) =>
+    `Function '${d.function}' calls itself, which ONNX forbids. The model is not valid; export it again.`,
   'onnx/attribute': (d) =>
     `Attribute '${d.attribute}' of ${d.node} in ${d.file} ${d.what}. The model is not valid ONNX; export it again.`,
   'onnx/data-type': (d) =>
@@ -209,7 +228,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'onnx/version': (d) =>
     `${d.file} has ${d.what} ${d.got}, but lowbit reads ${d.wanted}. Export it again with another version.`,
   'runtime/config-key': (d) =>
-    `Session configuration entry '${d.key}' is not known to start with 'session.'; ONNX Runtime takes only such keys here. Write it as 'session.<name>'.`,
+    `Session configuration entry '${d.key}' does not start with 'session.'; no other keys reach ONNX Runtime from here. Write it as 'session.<name>'.`,
   'runtime/input-mismatch': (d) =>
     `Input '${d.input}' of ${d.model} got ${d.got}, wanted ${d.wanted}. Check the names, types and layout of the data against the model's inputs.`,
   'runtime/load-failed': (d) =>
@@ -221,7 +240,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'runtime/not-built': (d) =>
     `The worker script ${d.path} does not exist. Run \`npm run build\` first: workers run from the build.`,
   'runtime/port-type': (d) =>
-    `${d.model} has '${d.port}' of type ${d.dtype} as an input or output; ONNX Runtime's JavaScript interface cannot hold that type. Add a Cast to float32 at that edge of the graph.`,
+    `${d.port === undefined ? 'An input or output' : `'${d.port}'`} of ${d.model} is of type ${d.dtype}, which ONNX Runtime's JavaScript interface cannot hold. Add a Cast to float32 at that edge of the graph.`,
   'runtime/run-failed': (d) =>
     `${d.runtime} failed while running ${d.model}: ${d.message}. Check the data against the model; if it is right, the model is at fault.`,
   'runtime/unavailable': (d) =>
@@ -250,7 +269,20 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Tensor of ${d.dtype} holds no real numbers, so it has no float32 form. Keep it as it is.`,
   'numerics/value-count': (d) =>
     `${d.name} has ${d.got} values, but its shape [${d.dims.join(', ')}] wants ${d.wanted}. Give one value per element.`,
+  'recipe/invalid': (d) => `The recipe is not valid:\n${d.problems.map((p) => `  ${p}`).join('\n')}`,
+  'recipe/needs-calibration': (d) =>
+    `Preset '${d.preset}' needs data to calibrate its activation ranges, and none was given. Give some with --calibrate (100 to 1000 typical samples), or choose a preset that needs none: int8-dynamic, q8, q4, fp16.`,
+  'recipe/no-transformers-name': (d) =>
+    `transformers.js has no file name for preset '${d.preset}'. It knows: ${d.known.join(', ')}. Choose one of them, or the plain layout.`,
+  'recipe/nothing-to-quantize': (d) =>
+    `Preset '${d.preset}' finds nothing to quantize in this model: ${d.why}. Choose another preset ('lowbit presets' lists them).`,
   'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
+  'compare/too-few': (d) =>
+    `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
+  'limit/no-baseline': (d) =>
+    `The limit '${d.text}' is a drop against another model, and none was named. Give the float model with --against.`,
+  'limit/no-data': (d) =>
+    `The limit '${d.text}' cannot be checked: there is no labelled data to evaluate on. Give some with --evaluate.`,
   'name/unknown': (d) => `Unknown ${d.what} '${d.got}'. Known: ${d.known.join(', ')}.`,
 };
 
