@@ -1,8 +1,13 @@
 /** Passes: rewrites that keep what a model computes. */
+export * from './absorb-bias.ts';
+export * from './correct-bias.ts';
+export * from './equalize.ts';
 export * from './fold-batch-norm.ts';
 export * from './fold-constants.ts';
 export * from './freeze-initializers.ts';
-export { inferShapes } from './infer-shapes.ts';
+export { type InferShapesOptions, inferShapes } from './infer-shapes.ts';
+export * from './inline-functions.ts';
 export type * from './pass.ts';
 export * from './remove-dead-code.ts';
 export * from './remove-identity.ts';
+export * from './simplify.ts';

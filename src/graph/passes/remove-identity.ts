@@ -1,10 +1,10 @@
+import { dtypeOfNumber } from '../../files/onnx/index.ts';
 import type { Model } from '../model.ts';
 import type { Node } from '../node.ts';
 import type { Dim, TypeInfo } from '../value.ts';
 import { bypass, isUnused } from './bypass.ts';
 import { constantOf, numbersOf } from './constant.ts';
 import { inferShapes } from './infer-shapes.ts';
-import { dtypeOfNumber } from '../../files/onnx/index.ts';
 import { everyGraph, type PassContext, type PassResult } from './pass.ts';
 
 /** What a test of a node may look at. */

@@ -1,6 +1,6 @@
+import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import { fromFloat32, toFloat32 } from '../../../numerics/index.ts';
 import { type DType, dtypes, elementCount } from '../../../tensor/index.ts';
-import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import {
   broadcastDims,
   broadcastSource,

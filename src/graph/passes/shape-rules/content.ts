@@ -1,5 +1,5 @@
-import type { Dim } from '../../value.ts';
 import { dtypeOfNumber } from '../../../files/onnx/index.ts';
+import type { Dim } from '../../value.ts';
 import { integers, sliceLength } from './layout.ts';
 import { numbers, product, quotient, type RuleContext, scalar, sum } from './rule.ts';
 

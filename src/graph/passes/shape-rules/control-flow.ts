@@ -1,10 +1,12 @@
 import type { Dim } from '../../value.ts';
-import { either, type Rule, type RuleTable } from './rule.ts';
+import { either, type Rule, type RuleTable, scalar } from './rule.ts';
 
-/** If: what both branches agree on. */
+/** If: the branch that is taken when that is known, else what both agree on. */
 const branch: Rule = (c) => {
-  const graphs = c.node.subgraphs();
-  const results = graphs.map((g) => c.subgraph(g, []));
+  const test = scalar(c.content(0));
+  const taken = test === undefined ? undefined : c.node.attributes.get(test ? 'then_branch' : 'else_branch');
+  const all = c.node.subgraphs().map((g) => c.subgraph(g, []));
+  const results = taken?.type === 'graph' ? [c.subgraph(taken.value, [])] : all;
   return c.node.outputs.map((_, i) => results.map((r) => r[i] ?? {}).reduce(either));
 };
 

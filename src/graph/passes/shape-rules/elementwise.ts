@@ -1,5 +1,5 @@
-import type { DType } from '../../../tensor/index.ts';
 import { dtypeOfNumber } from '../../../files/onnx/index.ts';
+import type { DType } from '../../../tensor/index.ts';
 import { broadcast, merge, type Rule, type RuleContext, type RuleTable } from './rule.ts';
 
 /** Output like input 0. */

@@ -1,0 +1,170 @@
+import { fail } from '../../tensor/index.ts';
+import type { Attribute } from '../attribute.ts';
+import { Graph } from '../graph.ts';
+import type { Model, ModelFunction } from '../model.ts';
+import { Node } from '../node.ts';
+import { everyGraph, type PassContext, type PassResult } from './pass.ts';
+
+/** Functions that call functions multiply; the largest real graphs have tens of thousands of nodes. */
+const nodeLimit = 1_000_000;
+
+/**
+ * Replaces every call of a model function by the function's body, so that passes see operators. Values of
+ * the body get names of their own; attributes of the call stand where the body refers to them. Operator sets
+ * that only bodies speak are added to the model; where a body speaks another version than the model, the
+ * function stays a function.
+ * @throws graph/recursive-function, graph/function-growth
+ */
+export async function inlineFunctions(model: Model, context: PassContext = {}): Promise<PassResult> {
+  const notes: string[] = [];
+  const byKey = new Map<string, ModelFunction>();
+  for (const f of model.functions) {
+    const clash = [...f.opsets].find(
+      ([domain, version]) => (model.opsets.get(domain) ?? version) !== version,
+    );
+    if (clash === undefined) byKey.set(keyOf(f.domain, f.name, f.overload), f);
+    else {
+      const [domain, version] = clash;
+      const own = `version ${version} of ${domain || 'ai.onnx'} and the model version ${model.opsets.get(domain)}`;
+      notes.push(`Function '${f.name}' was not inlined: it speaks ${own}.`);
+    }
+  }
+  refuseRecursion(byKey);
+  const run: Run = { functions: byKey, inlined: new Set(), nodes: 0 };
+  let changes = 0;
+  for (let before = -1; changes !== before; ) {
+    before = changes;
+    changes += await everyGraph(model, (graph) => inlineCalls(graph, run), context.signal);
+  }
+  for (const f of run.inlined)
+    for (const [domain, version] of f.opsets)
+      if (!model.opsets.has(domain)) model.opsets.set(domain, version);
+  return { changes, notes };
+}
+
+const keyOf = (domain: string, name: string, overload: string) =>
+  `${domain === 'ai.onnx' ? '' : domain}\0${name}\0${overload}`;
+
+interface Run {
+  readonly functions: ReadonlyMap<string, ModelFunction>;
+  readonly inlined: Set<ModelFunction>;
+  /** Nodes made so far. */
+  nodes: number;
+}
+
+function* callsIn(nodes: Iterable<Node>, functions: Run['functions']): Generator<ModelFunction> {
+  for (const node of nodes) {
+    const target = functions.get(keyOf(node.domain, node.op, node.overload));
+    if (target !== undefined) yield target;
+    for (const graph of node.subgraphs()) yield* callsIn(graph.nodes, functions);
+  }
+}
+
+function refuseRecursion(functions: Run['functions']): void {
+  const done = new Set<ModelFunction>();
+  const open = new Set<ModelFunction>();
+  const visit = (f: ModelFunction): void => {
+    if (done.has(f)) return;
+    if (open.has(f)) fail('graph/recursive-function', { function: f.name });
+    open.add(f);
+    for (const target of callsIn(f.nodes, functions)) visit(target);
+    open.delete(f);
+    done.add(f);
+  };
+  for (const f of functions.values()) visit(f);
+}
+
+function inlineCalls(graph: Graph, run: Run): number {
+  const called = (node: Node) => run.functions.get(keyOf(node.domain, node.op, node.overload));
+  const calls = [...graph.nodes].filter((node) => called(node) !== undefined);
+  for (const call of calls) {
+    const f = called(call)!;
+    run.inlined.add(f);
+    run.nodes += f.nodes.length;
+    if (run.nodes > nodeLimit) fail('graph/function-growth', { function: f.name, limit: nodeLimit });
+    graph.remove(call);
+    for (const node of bodyOf(f, call, graph)) graph.add(node);
+  }
+  return calls.length;
+}
+
+/** The body's nodes with the call's names. */
+function bodyOf(f: ModelFunction, call: Node, graph: Graph): Node[] {
+  const names = new Map<string, string>([['', '']]);
+  f.inputs.forEach((name, i) => names.set(name, call.inputs[i] ?? ''));
+  const prefix = call.name || call.outputs.find((o) => o !== '') || f.name;
+  const passed = new Map<string, string>();
+  f.outputs.forEach((name, i) => {
+    const outer = call.outputs[i] ?? '';
+    if (outer === '') return;
+    // An output that is an input, or a second name of one value, needs a node of its own.
+    if (names.has(name)) passed.set(outer, names.get(name)!);
+    else names.set(name, outer);
+  });
+  const taken = new Set<string>();
+  const rename = (name: string) => {
+    const known = names.get(name);
+    if (known !== undefined) return known;
+    let fresh = graph.freshName(`${prefix}/${name}`);
+    while (taken.has(fresh)) fresh = graph.freshName(`${fresh}_`);
+    taken.add(fresh);
+    names.set(name, fresh);
+    return fresh;
+  };
+  const arguments_ = { call, f };
+  const nodes = f.nodes.map((node) => copyNode(node, prefix, rename, arguments_));
+  for (const [output, input] of passed)
+    nodes.push(new Node({ op: 'Identity', inputs: [input], outputs: [output] }));
+  return nodes;
+}
+
+interface Arguments {
+  readonly call: Node;
+  readonly f: ModelFunction;
+}
+
+function copyNode(node: Node, prefix: string, rename: (name: string) => string, given: Arguments): Node {
+  const attributes = new Map<string, Attribute>();
+  for (const [name, a] of node.attributes) {
+    const actual = actualAttribute(a, given);
+    if (actual === undefined) continue;
+    if (actual.type === 'graph')
+      attributes.set(name, { type: 'graph', value: copyGraph(actual.value, prefix, rename, given) });
+    else if (actual.type === 'graphs')
+      attributes.set(name, {
+        type: 'graphs',
+        value: actual.value.map((g) => copyGraph(g, prefix, rename, given)),
+      });
+    else attributes.set(name, actual);
+  }
+  const { op, domain, overload, docString, metadata } = node;
+  return new Node({
+    op,
+    domain,
+    overload,
+    docString,
+    metadata,
+    attributes,
+    name: node.name === '' ? '' : `${prefix}/${node.name}`,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  });
+}
+
+/** What a reference stands for: the call's attribute, the function's default, or nothing. */
+function actualAttribute(a: Attribute, { call, f }: Arguments): Attribute | undefined {
+  if (a.type !== 'reference') return a;
+  return call.attributes.get(a.name) ?? f.attributeDefaults.get(a.name);
+}
+
+function copyGraph(graph: Graph, prefix: string, rename: (name: string) => string, given: Arguments): Graph {
+  const copy = new Graph(graph.name);
+  copy.docString = graph.docString;
+  copy.inputs = graph.inputs.map((i) => ({ ...i, name: rename(i.name) }));
+  for (const [name, weight] of graph.initializers) copy.initializers.set(rename(name), weight);
+  for (const [name, info] of graph.valueInfo)
+    copy.valueInfo.set(rename(name), { ...info, name: rename(name) });
+  for (const node of graph.nodes) copy.add(copyNode(node, prefix, rename, given));
+  copy.outputs = graph.outputs.map((o) => ({ ...o, name: rename(o.name) }));
+  return copy;
+}
