@@ -11,6 +11,7 @@ export interface ErrorDetails {
   'calibration/no-samples': { dataset: string };
   'calibration/not-finite': { value: string; node: string; got: string };
   'calibration/unknown-value': { value: string };
+  'command/unknown': { got: string; nearest?: string; known: readonly string[] };
   'data/count-mismatch': { first: string; firstCount: number; other: string; otherCount: number };
   'data/dtype': { input: string; file: string; got: string; wanted: string };
   'data/empty': { path: string };
@@ -47,6 +48,9 @@ export interface ErrorDetails {
   'file/not-a-folder': { path: string };
   'file/out-of-range': { file: string; offset: number; length: number; size: number };
   'file/unsafe-location': { location: string; file: string; why: string };
+  'flag/missing': { command: string; what: string; usage: string };
+  'flag/unknown': { command: string; got: string; nearest?: string };
+  'flag/value': { flag: string; got: string; wanted: string };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
@@ -120,6 +124,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value '${d.value}', made by ${d.node}, is ${d.got} on the calibration data, so it has no range. Check the preprocessing (mean, std, scale) and the model's weights.`,
   'calibration/unknown-value': (d) =>
     `Value '${d.value}' is not in the main graph of the model, so it cannot be calibrated. Name an input or an output of a node outside subgraphs.`,
+  'command/unknown': (d) =>
+    `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
   'data/count-mismatch': (d) =>
     `${d.first} holds ${d.firstCount} samples, but ${d.other} holds ${d.otherCount}. Every array of a dataset wants one row per sample; check that the files belong together.`,
   'data/dtype': (d) =>
@@ -183,6 +189,10 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} has ${d.size} bytes, but ${d.length} at offset ${d.offset} were asked for. The file is cut off or was changed; copy or download it again.`,
   'file/unsafe-location': (d) =>
     `'${d.location}', named by ${d.file}, is refused: ${d.why}. Only files inside that folder are used; move the file there and name it relative to it.`,
+  'flag/missing': (d) => `lowbit ${d.command} needs ${d.what}: ${d.usage}. See lowbit ${d.command} --help.`,
+  'flag/unknown': (d) =>
+    `lowbit ${d.command} has no flag '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} See lowbit ${d.command} --help.`,
+  'flag/value': (d) => `${d.flag} wants ${d.wanted}, got ${d.got}.`,
   'tensor/byte-length': (d) =>
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'graph/attribute-type': (d) =>
