@@ -91,7 +91,7 @@ function inlineCalls(graph: Graph, run: Run): number {
 /** The body's nodes with the call's names. */
 function bodyOf(f: ModelFunction, call: Node, graph: Graph): Node[] {
   const names = new Map<string, string>([['', '']]);
-  f.inputs.forEach((name, i) => names.set(name, call.inputs[i] ?? ''));
+  for (const [i, name] of f.inputs.entries()) names.set(name, call.inputs[i] ?? '');
   const prefix = call.name || call.outputs.find((o) => o !== '') || f.name;
   const passed = new Map<string, string>();
   f.outputs.forEach((name, i) => {
