@@ -1,6 +1,8 @@
 /** The graph: what every rewrite works on. */
 export * from './attribute.ts';
 export * from './graph.ts';
+export * from './lowering/index.ts';
+export * from './lowering/static/index.ts';
 export * from './model.ts';
 export * from './node.ts';
 export * from './onnx/index.ts';

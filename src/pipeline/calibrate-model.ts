@@ -18,12 +18,7 @@ export interface Calibrator {
   ranges(observer: ObserverName, wishes: readonly RangeWish[]): Promise<ReadonlyMap<string, Range>>;
 }
 
-export function calibrator(
-  context: RunContext,
-  model: Model,
-  dataset: Dataset,
-  samples: number,
-): Calibrator {
+export function calibrator(context: RunContext, model: Model, dataset: Dataset, samples: number): Calibrator {
   const seen = new Map<ObserverName, Map<string, Observer>>();
   let seconds = 0;
   const observe: Calibrator['observe'] = async (observer, values) => {

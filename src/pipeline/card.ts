@@ -3,7 +3,11 @@ import type { FullRecipe } from './recipe.ts';
 import { lowbitVersion } from './version.ts';
 
 /** Metadata keys of the card inside a quantized file. */
-export const cardKeys = { recipe: 'lowbit.recipe', version: 'lowbit.version', preset: 'lowbit.preset' } as const;
+export const cardKeys = {
+  recipe: 'lowbit.recipe',
+  version: 'lowbit.version',
+  preset: 'lowbit.preset',
+} as const;
 
 /** Writes into the model what made it: enough to make it again. Says nothing of time or place, so bytes repeat. */
 export function writeCard(model: Model, preset: string, recipe: FullRecipe): void {

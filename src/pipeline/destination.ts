@@ -1,5 +1,5 @@
 import { outputPlace, type SinkFolder, type Staging, stageInFolder, stageInMemory } from '../files/index.ts';
-import { presets, type Preset } from '../numerics/index.ts';
+import { type Preset, presets } from '../numerics/index.ts';
 import { fail, lookUp } from '../tensor/index.ts';
 import type { ParsedRecipe } from './recipe.ts';
 

@@ -1,7 +1,7 @@
 import { type ObserverName, observers } from '../calibration/index.ts';
 import { type Dataset, openDataset } from '../data/index.ts';
 import { type Limit, parseLimit } from '../evaluation/index.ts';
-import { type Model, simplify, writeOnnx } from '../graph/index.ts';
+import { type Model, onnxSizeBytes, simplify, writeOnnx } from '../graph/index.ts';
 import { type Preset, presets } from '../numerics/index.ts';
 import type { FileRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import { capabilities, type Session } from '../runtime/index.ts';
@@ -10,9 +10,9 @@ import { type Calibrator, calibrator } from './calibrate-model.ts';
 import { writeCard } from './card.ts';
 import { weightQuantizer } from './choose-codes.ts';
 import { type Destination, destinationOf } from './destination.ts';
-import { type Lowered, lower } from './lower.ts';
+import { lower } from './lower.ts';
+import type { Lowered } from './lower-request.ts';
 import { type OpenedModel, openModel, portsOf } from './open-model.ts';
-import { predictSize } from './predict-size.ts';
 import { type DataInput, type ParsedRecipe, parseRecipe, type QuantizeOptions } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { endsOf, filterFor, presetsOf } from './selection.ts';
@@ -74,7 +74,10 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
       ...(run.float?.data.dataset && {
         evaluation: {
           data: run.float.data.dataset.name,
-          samples: Math.min(run.float.data.dataset.size, options.measure?.samples ?? Number.POSITIVE_INFINITY),
+          samples: Math.min(
+            run.float.data.dataset.size,
+            options.measure?.samples ?? Number.POSITIVE_INFINITY,
+          ),
         },
       }),
       ...(run.baseline && { baseline: run.baseline }),
@@ -94,7 +97,9 @@ interface QuantizeRun {
   /** The simplified float graph: every lowering starts from a copy of it. */
   readonly prepared: Model;
   readonly ends: ReadonlySet<string>;
-  readonly calibration: { readonly name: string; readonly dataset: Dataset; readonly calibrator: Calibrator } | undefined;
+  readonly calibration:
+    | { readonly name: string; readonly dataset: Dataset; readonly calibrator: Calibrator }
+    | undefined;
   readonly observer: ObserverName;
   /** Absent in a dry run. */
   readonly float: { readonly session: Session; readonly data: MeasuringData } | undefined;
@@ -204,24 +209,40 @@ async function outputOf(
     return { ...record, status: 'not-applicable', why: whyNothing(lowered), seconds: seconds() };
   }
   writeCard(model, name, run.recipe);
-  const predictedSizeBytes = await predictSize(model);
-  if (destination === undefined) return { ...record, status: 'planned', predictedSizeBytes, seconds: seconds() };
+  if (destination === undefined) {
+    const { externalData } = run.recipe;
+    const size = { name, ...(externalData !== undefined && { externalData }) };
+    return {
+      ...record,
+      status: 'planned',
+      predictedSizeBytes: onnxSizeBytes(model, size),
+      seconds: seconds(),
+    };
+  }
 
   const staging = await destination.stage(name);
   const fileName = destination.fileName(name);
   try {
     context.emit({ type: 'step', step: 'write', preset: name });
     const { externalData } = run.recipe;
+    const progress = context.progress(`write ${fileName}`, 'bytes');
     const { files } = await writeOnnx(model, {
       folder: staging.folder,
       name: fileName,
       ...(externalData !== undefined && { externalData }),
       ...(context.signal && { signal: context.signal }),
-      onProgress: context.progress(`write ${fileName}`, 'bytes'),
+      onProgress: ({ doneBytes, totalBytes }) => progress({ done: doneBytes, total: totalBytes }),
     });
     context.emit({ type: 'step', step: 'verify', preset: name });
     const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-    const verified = await verifyStaged(run, name, staging.model(fileName), { path: fileName, sizeBytes }, model, lowered);
+    const verified = await verifyStaged(
+      run,
+      name,
+      staging.model(fileName),
+      { path: fileName, sizeBytes },
+      model,
+      lowered,
+    );
     if (verified.status === 'limit-not-met') {
       await staging.discard();
       return { ...record, ...verified, notes: [...record.notes, ...verified.notes], seconds: seconds() };

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { presets } from '../numerics/index.ts';
-import { fail, lookUp } from '../tensor/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { ByteSource, Siblings, SinkFolder } from '../files/index.ts';
+import { presets } from '../numerics/index.ts';
 import type { RunEvent } from '../report/index.ts';
 import type { Runtime } from '../runtime/index.ts';
+import { fail, lookUp } from '../tensor/index.ts';
 
 /** A model to read: a path or URL, or a source with its neighbourhood (browser, tests). */
 export type ModelInput = string | { readonly source: ByteSource; readonly siblings?: Siblings };
@@ -116,7 +116,9 @@ export type ParsedRecipe = FullRecipe & { readonly presets: readonly string[] };
  */
 export function parseRecipe(options: Recipe): ParsedRecipe {
   const keys = Object.keys(recipeSchema.shape);
-  const own = Object.fromEntries(Object.entries(options).filter(([k, v]) => keys.includes(k) && v !== undefined));
+  const own = Object.fromEntries(
+    Object.entries(options).filter(([k, v]) => keys.includes(k) && v !== undefined),
+  );
   const parsed = recipeSchema.safeParse(own);
   if (!parsed.success) {
     fail('recipe/invalid', {

@@ -1,6 +1,5 @@
-import type { RunEvent } from '../report/index.ts';
+import type { MachineRecord, RunEvent } from '../report/index.ts';
 import { capabilities, createRuntime, type Runtime } from '../runtime/index.ts';
-import type { MachineRecord } from '../report/index.ts';
 import { throwIfAborted } from '../tensor/index.ts';
 import type { CommonOptions } from './recipe.ts';
 
@@ -17,7 +16,10 @@ export interface RunContext {
 }
 
 /** Runs `work` with a runtime that is closed afterwards, unless the caller brought it. */
-export async function withContext<T>(options: CommonOptions, work: (context: RunContext) => Promise<T>): Promise<T> {
+export async function withContext<T>(
+  options: CommonOptions,
+  work: (context: RunContext) => Promise<T>,
+): Promise<T> {
   const { signal, onEvent, runtime: wanted, threads } = options;
   throwIfAborted(signal);
   const own = typeof wanted !== 'object';

@@ -19,7 +19,9 @@ import type { RunContext } from './run-context.ts';
 export interface MeasuringData {
   readonly dataset: Dataset | undefined;
   /** Feeds of one batch of the given size, for timing. */
-  feeds(batch: number): Promise<{ readonly feeds: Feeds; readonly batch: number; readonly synthetic: boolean }>;
+  feeds(
+    batch: number,
+  ): Promise<{ readonly feeds: Feeds; readonly batch: number; readonly synthetic: boolean }>;
 }
 
 const defaultRuns = 50;
@@ -60,7 +62,12 @@ export async function measureCost(
       latency.push(await measureLatency(subject.session, many.feeds, { batch: many.batch, runs }));
     }
   }
-  const peak = memory ? await measureMemory(subject.loadable, many.feeds, { runtime: context.runtime.name, threads: context.runtime.threads }) : undefined;
+  const peak = memory
+    ? await measureMemory(subject.loadable, many.feeds, {
+        runtime: context.runtime.name,
+        threads: context.runtime.threads,
+      })
+    : undefined;
   return { latency, ...(peak !== undefined && { peakMemoryBytes: peak }) };
 }
 
@@ -125,7 +132,9 @@ export async function verify(
       : undefined;
   const notes = [...own.notes];
   if (data.dataset === undefined) {
-    notes.push('No data was given: agreement is over made-up inputs and says nothing about quality on yours.');
+    notes.push(
+      'No data was given: agreement is over made-up inputs and says nothing about quality on yours.',
+    );
   }
   return { ...measured, agreement: own.agreement, limits, notes, ...(layers && { layers }) };
 }

@@ -60,7 +60,19 @@ export async function writeOnnx(model: Model, options: WriteOnnxOptions): Promis
   }
 }
 
-function prepare(model: Model, options: WriteOnnxOptions): { parts: Parts; external: ExternalLayout } {
+/** Bytes that `writeOnnx` would write, model and external data together. No weight is read. */
+export function onnxSizeBytes(
+  model: Model,
+  options: Pick<WriteOnnxOptions, 'name' | 'externalData'>,
+): number {
+  const { parts, external } = prepare(model, options);
+  return external.files.reduce((sum, file) => sum + file.sizeBytes, parts.length);
+}
+
+function prepare(
+  model: Model,
+  options: Pick<WriteOnnxOptions, 'name' | 'externalData' | 'externalDataName'>,
+): { parts: Parts; external: ExternalLayout } {
   const dataName = options.externalDataName ?? `${options.name}_data`;
   const outside = () => layOutExternal(model, () => dataName);
   let external = options.externalData === true ? outside() : noExternal;

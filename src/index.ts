@@ -1,0 +1,32 @@
+/**
+ * lowbit: quantize a trained network, and prove what it cost.
+ *
+ * @example
+ * import { quantize } from 'lowbit';
+ * const record = await quantize({
+ *   model: 'model.onnx', to: 'int8', calibrate: 'data/', evaluate: 'data/', output: 'model.int8.onnx',
+ * });
+ * console.log(record.outputs[0].measurement.metrics);
+ */
+export { type ObserverName, observers } from './calibration/index.ts';
+export { type PresetName, presets } from './numerics/index.ts';
+export {
+  type CommonOptions,
+  type CompareOptions,
+  compare,
+  type DataInput,
+  type EvaluateOptions,
+  evaluate,
+  inspect,
+  lowbitVersion,
+  type MeasureOptions,
+  type ModelInput,
+  type OpenedModel,
+  open,
+  type QuantizeOptions,
+  quantize,
+  type Recipe,
+  recipeSchema,
+} from './pipeline/index.ts';
+export type { ModelSummary, OutputRecord, RunEvent, RunRecord } from './report/index.ts';
+export { type ErrorCode, type ErrorDetails, LowbitError } from './tensor/index.ts';

@@ -1,0 +1,168 @@
+import { openDataset } from '../data/index.ts';
+import { evaluateModel, parseLimit } from '../evaluation/index.ts';
+import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index.ts';
+import type { Session } from '../runtime/index.ts';
+import { fail } from '../tensor/index.ts';
+import { type OpenedModel, openModel, portsOf } from './open-model.ts';
+import type { DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
+import { machineRecord, type RunContext, withContext } from './run-context.ts';
+import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
+import { lowbitVersion } from './version.ts';
+
+/**
+ * Measures a model on data, alone or against another one. With `against`, the record's baseline is that one
+ * and its one output is the model; without, the baseline is the model itself.
+ * @throws evaluation/not-finite, limit/*, data/*
+ */
+export async function evaluate(options: EvaluateOptions): Promise<RunRecord> {
+  const { against, data, model, measure = {} } = options;
+  const limits = [options.maxDrop, options.minMetric].filter((text) => text !== undefined).map(parseLimit);
+  if (options.maxDrop !== undefined && against === undefined)
+    fail('limit/no-baseline', { text: options.maxDrop });
+  const reference = against ?? model;
+  return recordRun('evaluate', reference, against === undefined ? [] : [model], data, {
+    ...options,
+    measure,
+    limits,
+  });
+}
+
+/** Compares one or more candidates with a reference: agreement, layers by name, size, latency, memory. */
+export async function compare(options: {
+  readonly models: readonly ModelInput[];
+  readonly data?: DataInput;
+  readonly measure?: MeasureOptions;
+}): Promise<RunRecord> {
+  const [reference, ...candidates] = options.models;
+  if (reference === undefined || candidates.length === 0)
+    fail('compare/too-few', { got: options.models.length });
+  return recordRun('compare', reference, candidates, options.data, { ...options, limits: [] });
+}
+
+type RunOptions = Omit<EvaluateOptions, 'model' | 'data' | 'against'> & {
+  readonly limits: ReturnType<typeof parseLimit>[];
+};
+
+async function recordRun(
+  command: 'evaluate' | 'compare',
+  reference: ModelInput,
+  candidates: readonly ModelInput[],
+  data: DataInput | undefined,
+  options: RunOptions,
+): Promise<RunRecord> {
+  const started = performance.now();
+  const { limits, measure = {} } = options;
+  return withContext(options, async (context) => {
+    context.emit({ type: 'step', step: 'open' });
+    const opened = await openModel(reference);
+    const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
+    try {
+      const outputs = portsOf(opened.model, 'outputs');
+      const dataset =
+        typeof data === 'string' ? await openDataset(data, portsOf(opened.model), { outputs }) : data;
+      const subject = { opened, session, data: measuringData(dataset, session) };
+      const records: OutputRecord[] = [];
+      let baseline: MeasurementRecord | undefined;
+      for (const candidate of candidates) {
+        const { record, metrics } = await compareOne(context, subject, candidate, { measure, limits });
+        context.emit({ type: 'output', output: record });
+        records.push(record);
+        baseline ??= { file: opened.file, metrics, ...(await costOf(context, subject, measure)) };
+      }
+      baseline ??= await measureAlone(context, subject, measure);
+      return {
+        schema: 1,
+        command,
+        lowbitVersion,
+        machine: await machineRecord(context.runtime),
+        source: opened.file,
+        guesses: dataset?.guesses ?? [],
+        ...(dataset && {
+          evaluation: {
+            data: dataset.name,
+            samples: Math.min(dataset.size, measure.samples ?? Number.POSITIVE_INFINITY),
+          },
+        }),
+        baseline,
+        outputs: records,
+        seconds: (performance.now() - started) / 1000,
+      };
+    } finally {
+      await session.release();
+      await opened.close();
+    }
+  });
+}
+
+interface Subject {
+  readonly opened: OpenedModel;
+  readonly session: Session;
+  readonly data: MeasuringData;
+}
+
+const costOf = async (context: RunContext, { opened, session, data }: Subject, measure: MeasureOptions) =>
+  measureCost(context, { session, loadable: await opened.loadable() }, data, measure);
+
+async function measureAlone(
+  context: RunContext,
+  subject: Subject,
+  measure: MeasureOptions,
+): Promise<MeasurementRecord> {
+  const { opened, session, data } = subject;
+  context.emit({ type: 'step', step: 'verify' });
+  const evaluation =
+    data.dataset &&
+    (await evaluateModel({
+      name: opened.name,
+      session,
+      dataset: data.dataset,
+      ...(measure.samples !== undefined && { samples: measure.samples }),
+      ...(context.signal && { signal: context.signal }),
+      onProgress: context.progress(`evaluate ${opened.name}`, 'samples'),
+    }));
+  return {
+    file: opened.file,
+    metrics: evaluation?.metrics ?? [],
+    ...(await costOf(context, subject, measure)),
+  };
+}
+
+async function compareOne(
+  context: RunContext,
+  reference: Subject,
+  candidate: ModelInput,
+  { measure, limits }: { measure: MeasureOptions; limits: RunOptions['limits'] },
+): Promise<{ record: OutputRecord; metrics: MeasurementRecord['metrics'] }> {
+  const started = performance.now();
+  context.emit({ type: 'step', step: 'verify' });
+  const opened = await openModel(candidate);
+  const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
+  try {
+    const names = [reference.opened, opened].map(({ name }) => name);
+    const result = await verify(
+      context,
+      { name: names[0]!, session: reference.session },
+      { name: names[1]!, session },
+      reference.data,
+      { ...measure, limits, graphs: { float: reference.opened.model, quantized: opened.model } },
+    );
+    const cost = await costOf(context, { opened, session, data: reference.data }, measure);
+    const record: OutputRecord = {
+      preset: opened.name,
+      status: result.limits.every((limit) => limit.met) ? 'done' : 'limit-not-met',
+      file: opened.file,
+      tensors: [],
+      kept: [],
+      notes: result.notes,
+      measurement: { file: opened.file, metrics: result.candidate, ...cost },
+      agreement: result.agreement,
+      limits: result.limits,
+      ...(result.layers && { layers: result.layers }),
+      seconds: (performance.now() - started) / 1000,
+    };
+    return { record, metrics: result.baseline };
+  } finally {
+    await session.release();
+    await opened.close();
+  }
+}
