@@ -1,0 +1,29 @@
+import type { Command } from './command.ts';
+
+/** Every command by name, loaded when it is called: `lowbit --help` loads none of them. */
+export const commands = {
+  inspect: {
+    description: 'Say what a model holds: inputs, operators, weights, what is quantized.',
+    load: async () => (await import('./commands/inspect.ts')).inspectCommand,
+  },
+  quantize: {
+    description: 'Quantize a model to one or more presets, verify and measure the result.',
+    load: async () => (await import('./commands/quantize.ts')).quantizeCommand,
+  },
+  evaluate: {
+    description: 'Measure a model on data, alone or against another.',
+    load: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
+  },
+  compare: {
+    description: 'Compare models with a reference: outputs, size, speed, memory.',
+    load: async () => (await import('./commands/compare.ts')).compareCommand,
+  },
+  presets: {
+    description: 'List what a model can be quantized to.',
+    load: async () => (await import('./commands/presets.ts')).presetsCommand,
+  },
+  observers: {
+    description: 'List the ways to choose the range of an activation.',
+    load: async () => (await import('./commands/observers.ts')).observersCommand,
+  },
+} as const satisfies Record<string, { readonly description: string; load(): Promise<Command> }>;

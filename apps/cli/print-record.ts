@@ -1,0 +1,15 @@
+import { formatPlan, formatTable, type RunRecord } from 'lowbit/report';
+import type { ParsedFlags } from './parse-flags.ts';
+import type { Terminal } from './terminal.ts';
+
+const limitNotMet = 3;
+
+/** Prints what a run did and gives its exit code. */
+export function printRecord(record: RunRecord, terminal: Terminal, flags: ParsedFlags): number {
+  const { color, width } = terminal;
+  const planned = record.outputs.some((output) => output.status === 'planned');
+  const tensors = flags.boolean('tensors') ?? false;
+  if (terminal.json) terminal.printJson(record);
+  else terminal.print((planned ? formatPlan : formatTable)(record, { color, width, tensors }));
+  return record.outputs.some((output) => output.status === 'limit-not-met') ? limitNotMet : 0;
+}
