@@ -67,11 +67,10 @@ async function observeExtremes(
   options: CalibrateOptions,
   observed: ReadonlyMap<string, Observer>,
 ): Promise<void> {
-  const { model, outputs } = tapPacked(options.model, [...observed.keys()], 'extremes', (tap, flat) => [
-    tap.reduce('ReduceMin', flat),
-    tap.reduce('ReduceMax', flat),
-    tap.reduce('ReduceSum', flat),
-  ]);
+  const { model, outputs } = tapPacked(options.model, itemsOf(observed.keys()), (tap, { value }) => {
+    const flat = tap.flat(value);
+    return [tap.reduce('ReduceMin', flat), tap.reduce('ReduceMax', flat), tap.reduce('ReduceSum', flat)];
+  });
   const session = await options.runtime.load(await encodeOnnx(model), { name: 'the model with taps' });
   try {
     const batchSize = fixedBatch(session) ?? options.batchSize ?? defaultBatchSize;
@@ -118,6 +117,8 @@ async function observeValues(
   }
 }
 
+const itemsOf = (values: Iterable<string>) => [...values].map((value) => ({ value }));
+
 function floats(tensor: Tensor): Float32Array {
   return tensor.dtype === 'float32' ? (tensor.data as Float32Array) : toFloat32(tensor as Tensor<'float16'>);
 }
@@ -127,7 +128,7 @@ async function valueSizes(
   options: CalibrateOptions,
   values: readonly string[],
 ): Promise<Map<string, number>> {
-  const { model, outputs } = tapPacked(options.model, values, 'sizes', (tap, flat) => [tap.size(flat)]);
+  const { model, outputs } = tapPacked(options.model, itemsOf(values), (tap, { value }) => [tap.size(value)]);
   const session = await options.runtime.load(await encodeOnnx(model), { name: 'the model with taps' });
   try {
     const batchSize = fixedBatch(session) ?? 1;

@@ -1,5 +1,5 @@
 import type { Batch, Dataset } from '../data/index.ts';
-import type { Session } from '../runtime/index.ts';
+import type { Feeds, Session } from '../runtime/index.ts';
 import { fail, type Tensor, throwIfAborted } from '../tensor/index.ts';
 
 export interface RunBatchesOptions {
@@ -10,6 +10,8 @@ export interface RunBatchesOptions {
   readonly batchSize: number;
   /** One run per group of output names; all in one run when there is one group. */
   readonly groups: readonly (readonly string[])[];
+  /** Fed with every batch, beside what the dataset feeds. */
+  readonly constants?: Feeds;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -20,10 +22,11 @@ export interface RunBatchesOptions {
  * @throws calibration/no-samples when there is nothing to run.
  */
 export async function runBatches(
-  { session, dataset, samples, batchSize, groups, signal, onProgress }: RunBatchesOptions,
+  options: RunBatchesOptions,
   consume: (results: Readonly<Record<string, Tensor>>, batch: Batch) => void,
 ): Promise<void> {
-  const total = usableSamples(dataset, samples, batchSize, session);
+  const { session, dataset, batchSize, groups, constants, signal, onProgress } = options;
+  const total = usableSamples(options);
   let done = 0;
   let previous: { readonly results: Promise<Record<string, Tensor>>; readonly batch: Batch } | undefined;
   const finish = async () => {
@@ -35,7 +38,7 @@ export async function runBatches(
   for await (const batch of dataset.batches({ batchSize, end: total, ...(signal && { signal }) })) {
     for (const outputs of groups) {
       throwIfAborted(signal);
-      const results = session.run(batch.feeds, outputs);
+      const results = session.run({ ...batch.feeds, ...constants }, outputs);
       results.catch(() => {}); // awaited below, unless `consume` throws first
       await finish();
       previous = { results, batch };
@@ -47,20 +50,16 @@ export async function runBatches(
   if (done === 0) fail('calibration/no-samples', { dataset: dataset.name });
 }
 
-/** A model whose batch is a fixed number can only take whole batches. */
-export function fixedBatch(session: Session): number | undefined {
-  const sizes = session.inputs.map(({ shape }) => shape[0]);
-  return sizes.find((size) => typeof size === 'number');
+/** The batch size of a model that takes no other; `constants` are no data. */
+export function fixedBatch({ inputs }: Session, constants: Feeds = {}): number | undefined {
+  const data = inputs.filter(({ name }) => !Object.hasOwn(constants, name));
+  return data.map(({ shape }) => shape[0]).find((size) => typeof size === 'number');
 }
 
-function usableSamples(
-  dataset: Dataset,
-  samples: number | undefined,
-  batchSize: number,
-  session: Session,
-): number {
+/** A model with a fixed batch takes whole batches only. */
+function usableSamples({ dataset, samples, batchSize, session, constants }: RunBatchesOptions): number {
   const asked = Math.min(samples ?? dataset.size, dataset.size);
-  const usable = fixedBatch(session) === undefined ? asked : asked - (asked % batchSize);
+  const usable = fixedBatch(session, constants) === undefined ? asked : asked - (asked % batchSize);
   if (!(usable > 0)) fail('calibration/no-samples', { dataset: dataset.name });
   return usable;
 }

@@ -1,4 +1,5 @@
-import { type Graph, type Model, type Node, weightOf } from '../graph/index.ts';
+import { dataTypes } from '../files/onnx/index.ts';
+import { type AttributeLike, type Graph, type Model, weightOf } from '../graph/index.ts';
 import { fail, int64 } from '../tensor/index.ts';
 
 /**
@@ -34,54 +35,102 @@ export function tapValues(model: Model, values: readonly string[]): Tapped {
 }
 
 /**
- * One output `name` [values * row] of numbers made by `build` for each value. Reductions take all axes,
- * which every opset writes the same way.
+ * One float32 output, the numbers that `build` makes for each item, one behind the other. Many small outputs
+ * would cost more than the reductions.
  */
-export function tapPacked(
+export function tapPacked<T extends { readonly value: string }>(
   model: Model,
-  values: readonly string[],
-  name: string,
-  build: (tap: TapBuilder, flat: string) => readonly string[],
+  items: readonly T[],
+  build: (tap: TapBuilder, item: T) => readonly string[],
 ): Tapped {
   const copy = model.clone();
   const { graph } = copy;
-  checkValues(graph, values);
-  const tap = new TapBuilder(graph);
-  const packed = values.flatMap((value) => build(tap, tap.flat(value)));
-  const output = graph.freshName(name);
+  checkValues(
+    graph,
+    items.map((item) => item.value),
+  );
+  const tap = new TapBuilder(copy);
+  const packed = items.flatMap((item) => build(tap, item));
+  const output = graph.freshName('taps');
   graph.add({ op: 'Concat', inputs: packed, outputs: [output], attributes: { axis: 0 } });
   graph.outputs = [{ name: output, type: undefined }];
   return { model: copy, outputs: [output] };
 }
 
-/** Adds small nodes behind values. */
+/** Where the channels of a value lie: along `axis` of `rank` axes, or along the last one of however many. */
+export interface ChannelAxis {
+  readonly channels: number;
+  readonly axis: number;
+  readonly rank: number | undefined;
+}
+
+type Reduction = 'ReduceMin' | 'ReduceMax' | 'ReduceSum' | 'ReduceMean';
+
+/** From here on the axes of ReduceMin, ReduceMax and ReduceMean are an input. */
+const axesAreInput = 18;
+
+/** Adds small nodes behind values; every result is a float32 vector. */
 export class TapBuilder {
   readonly graph: Graph;
-  readonly #all: string;
+  readonly #axesAreInput: boolean;
+  readonly #constants = new Map<string, string>();
 
-  constructor(graph: Graph) {
-    this.graph = graph;
-    this.#all = graph.addConstant('tap_shape', weightOf(int64([1], [-1])));
+  constructor(model: Model) {
+    this.graph = model.graph;
+    this.#axesAreInput = model.opset >= axesAreInput;
   }
 
   /** The value as [elements]; costs nothing, as it shares the memory. */
   flat(value: string): string {
-    return this.#add('Reshape', [value, this.#all]);
+    return this.#add('Reshape', [value, this.#integers([-1])]);
   }
 
-  /** All elements reduced to one, as float32 [1]. */
-  reduce(op: 'ReduceMin' | 'ReduceMax' | 'ReduceSum', value: string): string {
-    return this.#add('Cast', [this.#add(op, [value], { keepdims: 1 })], { to: 1 });
+  /** All elements of a flat value reduced to one. Without axes every opset writes it the same way. */
+  reduce(op: Reduction, flat: string): string {
+    return this.#float(this.#add(op, [flat], { keepdims: 1 }));
   }
 
-  /** Number of elements, as float32 [1]. */
+  /** Number of elements. */
   size(value: string): string {
-    return this.flat(this.#add('Cast', [this.#add('Size', [value])], { to: 1 }));
+    return this.flat(this.#float(this.#add('Size', [value])));
   }
 
-  #add(op: string, inputs: readonly string[], attributes: Record<string, number> = {}): string {
+  square(value: string): string {
+    return this.#add('Mul', [value, value]);
+  }
+
+  /** Per channel, over all other axes: [channels]. */
+  reduceChannels(
+    op: Exclude<Reduction, 'ReduceSum'>,
+    value: string,
+    { channels, axis, rank }: ChannelAxis,
+  ): string {
+    const last = axis === -1 || rank === undefined;
+    const from = last ? this.#add('Reshape', [value, this.#integers([-1, channels])]) : value;
+    const others = last ? [0] : Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis);
+    const output = this.#axesAreInput
+      ? this.#add(op, [from, this.#integers(others)], { keepdims: 0 })
+      : this.#add(op, [from], { keepdims: 0, axes: others });
+    return this.#float(output);
+  }
+
+  #float(value: string): string {
+    return this.#add('Cast', [value], { to: dataTypes.float32.number });
+  }
+
+  #integers(values: readonly number[]): string {
+    const key = values.join();
+    let name = this.#constants.get(key);
+    if (name === undefined) {
+      name = this.graph.addConstant('tap_integers', weightOf(int64([values.length], values)));
+      this.#constants.set(key, name);
+    }
+    return name;
+  }
+
+  #add(op: string, inputs: readonly string[], attributes: Record<string, AttributeLike> = {}): string {
     const output = this.graph.freshName(`tap_${op}`);
-    const node: Node = this.graph.add({ op, inputs, outputs: [output], attributes });
-    return node.outputs[0]!;
+    this.graph.add({ op, inputs, outputs: [output], attributes });
+    return output;
   }
 }
