@@ -1,4 +1,4 @@
-import { decodeSmallFloat, encodeSmallFloat, smallFloats } from './small-float.ts';
+import { decodeTable, encodeSmallFloat, smallFloats } from './small-float.ts';
 
 /** float32 to and from 16-bit floats, and nibbles. Arrays of a pair have the same length. */
 export interface ConvertKernel {
@@ -18,7 +18,8 @@ const encode =
 const decode =
   (name: 'float16' | 'bfloat16'): ConvertKernel['decodeFloat16'] =>
   (from, to) => {
-    for (let i = 0; i < from.length; i++) to[i] = decodeSmallFloat(from[i]!, smallFloats[name]);
+    const table = decodeTable(name);
+    for (let i = 0; i < from.length; i++) to[i] = table[from[i]!]!;
   };
 
 /** The readable twin of assembly/convert.ts. */

@@ -13,6 +13,8 @@ export interface FitSpec {
   readonly zeroPoint?: number;
   /** The scale may be negative, so that the largest magnitude lands on the more negative code. */
   readonly signedScale: boolean;
+  /** No scale is larger: see `largestScale`. */
+  readonly maxScale: number;
   /** Tried ranges as parts of the full one; empty takes the full range as it is (min-max). */
   readonly ratios: Float32Array;
 }
@@ -23,8 +25,10 @@ export interface FitSpec {
  */
 export const TINY = 2 ** -110;
 
-/** Largest float32: a two-bit block at the end of the float range must not get an infinite scale. */
-export const MAX_SCALE = 3.4028234663852886e38;
+/** Largest scale with which `steps` steps are still finite: blocks at the very end of the float range. */
+export function largestScale(steps: number): number {
+  return f((3.4028234663852886e38 * (1 - 2 ** -20)) / steps);
+}
 
 /** Least-squares passes after the best start is known. */
 export const REFINEMENTS = 2;
@@ -37,31 +41,41 @@ export function nearest(x: number): number {
 const clamp = (x: number, low: number, high: number) => Math.min(Math.max(x, low), high);
 
 interface Trial {
-  score: number;
+  error: number;
   scale: number;
 }
 
 /**
- * Scale that fits best when every value takes its nearest code at 1/inverse: sxl / sll, and sxl^2 / sll, the part
- * of the (weighted) energy that it explains. x: normalised values of the block.
+ * Gives every value its nearest level l at scale s0 = 1/inverse, then the scale that fits those levels best.
+ * With d = x/s0 - l, the rounding errors in steps, and sums weighted by w:
+ *   s = s0 (1 + sum ld / sum ll),   error = s0^2 (sum dd - (sum ld)^2 / sum ll)
+ * Sums of what is left over, not of what is explained: so that float32 still tells 8-bit scales apart.
  */
 function leastSquares(
-  x: Float32Array, // [n]
+  x: Float32Array, // [n], divided by the largest magnitude
   w: Float32Array | undefined, // [n]
   inverse: number,
   low: number,
   high: number,
 ): Trial {
-  let sxl = 0;
-  let sll = 0;
+  let dd = 0;
+  let ld = 0;
+  let ll = 0;
   for (let i = 0; i < x.length; i++) {
-    const level = nearest(clamp(f(x[i]! * inverse), low, high));
+    const steps = f(x[i]! * inverse);
+    const level = nearest(clamp(steps, low, high));
+    const d = f(steps - level);
+    const wd = w ? f(w[i]! * d) : d;
     const wl = w ? f(w[i]! * level) : level;
-    sxl = f(sxl + f(x[i]! * wl));
-    sll = f(sll + f(level * wl));
+    dd = f(dd + f(d * wd));
+    ld = f(ld + f(level * wd));
+    ll = f(ll + f(level * wl));
   }
-  const scale = f(sxl / sll);
-  return { scale, score: f(sxl * scale) };
+  const part = f(ld / ll);
+  return {
+    scale: f(f(1 + part) / inverse),
+    error: f(f(dd - f(ld * part)) / f(inverse * inverse)),
+  };
 }
 
 /** One block. `values` and `weights`: [n]. Writes scale[at] and zero[at]. */
@@ -73,7 +87,7 @@ export function fitBlockRef(
   zero: Float32Array,
   at: number,
 ): void {
-  const { minCode, maxCode, signedScale, ratios } = spec;
+  const { minCode, maxCode, signedScale, maxScale, ratios } = spec;
   let min = 0;
   let max = 0;
   for (const v of values) {
@@ -93,7 +107,7 @@ export function fitBlockRef(
       fixed !== undefined
         ? f(largest / Math.min(maxCode - fixed, fixed - minCode))
         : f((max - min) / (maxCode - minCode)); // in doubles: the difference may not fit in float32
-    scale[at] = step;
+    scale[at] = Math.min(maxScale, step);
     zero[at] = fixed ?? clamp(nearest(f(minCode - f(min / step))), minCode, maxCode);
     return;
   }
@@ -116,15 +130,21 @@ export function fitBlockRef(
     full = bestScale;
   }
 
-  let bestScore = 0;
+  // The full range is the one to beat.
+  const start = leastSquares(x, weights, f(1 / bestScale), minCode - bestZero, maxCode - bestZero);
+  let bestError = Number.POSITIVE_INFINITY;
+  if (start.error < bestError) {
+    bestError = start.error;
+    bestScale = start.scale;
+  }
   for (const candidate of fixed !== undefined ? [fixed] : [bestZero - 1, bestZero, bestZero + 1]) {
     if (candidate < minCode || candidate > maxCode) continue;
     const from = minCode - candidate;
     const to = maxCode - candidate;
     for (const ratio of ratios) {
       const trial = leastSquares(x, weights, f(1 / f(full * ratio)), from, to);
-      if (trial.score > bestScore) {
-        bestScore = trial.score;
+      if (trial.error < bestError) {
+        bestError = trial.error;
         bestScale = trial.scale;
         bestZero = candidate;
       }
@@ -132,12 +152,12 @@ export function fitBlockRef(
   }
   for (let pass = 0; pass < REFINEMENTS; pass++) {
     const trial = leastSquares(x, weights, f(1 / bestScale), minCode - bestZero, maxCode - bestZero);
-    if (trial.score > bestScore) {
-      bestScore = trial.score;
+    if (trial.error < bestError) {
+      bestError = trial.error;
       bestScale = trial.scale;
     }
   }
-  scale[at] = clamp(f(largest * bestScale), -MAX_SCALE, MAX_SCALE);
+  scale[at] = clamp(f(largest * bestScale), -maxScale, maxScale);
   zero[at] = bestZero;
 }
 

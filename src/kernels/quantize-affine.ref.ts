@@ -28,7 +28,7 @@ export function quantizeAffineRef(
       const to = row * length + Math.min(start + block, length);
       for (let i = row * length + start; i < to; i++) {
         const code = nearestEven(f(values[i]! / step)) + zeroPoint;
-        codes[i] = code < minCode ? minCode : code > maxCode ? maxCode : code;
+        codes[i] = Math.max(minCode, Math.min(maxCode, code));
       }
     }
   }

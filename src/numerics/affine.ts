@@ -1,7 +1,7 @@
 import {
   decodeSmallFloat,
   encodeSmallFloat,
-  MAX_SCALE,
+  largestScale,
   nearest,
   smallFloats,
   TINY,
@@ -29,12 +29,17 @@ export function integerCodes(bits: number, signed: boolean, choice: Partial<Rang
   return { minCode: least + offset, maxCode: half - 1 + offset, symmetricZero: offset };
 }
 
-/** A scale as it will be stored: finite, not 0, of the type and kind the scheme asks for. */
-export function storedScale(scale: number, choice: Partial<RangeChoice>): number {
-  let stored = Math.max(-MAX_SCALE, Math.min(MAX_SCALE, f(scale)));
+/**
+ * A scale as it will be stored: not 0, of the type and kind the scheme asks for, and such that `steps` steps are
+ * still finite.
+ */
+export function storedScale(scale: number, steps: number, choice: Partial<RangeChoice>): number {
+  const limit = largestScale(steps);
+  let stored = Math.max(-limit, Math.min(limit, f(scale)));
   if (choice.powerOfTwo) {
     // The next power of two: every value that had a code keeps one.
-    stored = Math.sign(stored) * 2 ** Math.min(127, Math.ceil(Math.log2(Math.abs(stored))));
+    const exponent = Math.min(Math.floor(Math.log2(limit)), Math.ceil(Math.log2(Math.abs(stored))));
+    stored = Math.sign(stored) * 2 ** exponent;
   }
   if (choice.scaleType === 'float16' || choice.scaleType === 'bfloat16') {
     const row = smallFloats[choice.scaleType];
@@ -44,6 +49,11 @@ export function storedScale(scale: number, choice: Partial<RangeChoice>): number
     stored = decodeSmallFloat((code & (half - 1)) === 0 ? code | 1 : code, row);
   }
   return stored;
+}
+
+/** The furthest that a code can be from the zero point. */
+export function stepsOf({ minCode, maxCode, symmetricZero }: CodeRange, symmetric: boolean): number {
+  return symmetric ? Math.max(maxCode - symmetricZero, symmetricZero - minCode) : maxCode - minCode;
 }
 
 /**
@@ -61,11 +71,12 @@ export function affineFromRange(
   const { minCode, maxCode, symmetricZero } = codes;
   if (choice.symmetric) {
     const steps = Math.min(maxCode - symmetricZero, symmetricZero - minCode);
-    return { scale: largest < TINY ? 1 : storedScale(f(largest / steps), choice), zeroPoint: symmetricZero };
+    const scale = largest < TINY ? 1 : storedScale(f(largest / steps), stepsOf(codes, true), choice);
+    return { scale, zeroPoint: symmetricZero };
   }
   if (largest < TINY) return { scale: 1, zeroPoint: Math.max(minCode, Math.min(maxCode, 0)) };
   // In doubles: max - min of two huge float32 may not fit in one.
-  const scale = storedScale(f((high - low) / (maxCode - minCode)), choice);
+  const scale = storedScale(f((high - low) / (maxCode - minCode)), stepsOf(codes, false), choice);
   const zeroPoint = Math.max(minCode, Math.min(maxCode, nearest(f(minCode - f(low / scale)))));
   return { scale, zeroPoint };
 }

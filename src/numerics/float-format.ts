@@ -1,4 +1,12 @@
-import { decodeTable, encodeSmallFloat, type SmallFloatName, smallFloats, TINY } from '../kernels/index.ts';
+import {
+  decodeTable,
+  encodeSmallFloat,
+  kernels,
+  kernelsNow,
+  type SmallFloatName,
+  smallFloats,
+  TINY,
+} from '../kernels/index.ts';
 import type { DType } from '../tensor/index.ts';
 import { storedScale } from './affine.ts';
 import type { FormatName } from './formats.ts';
@@ -22,8 +30,8 @@ export function floatFormat(row: FloatRow): NumberFormat {
   const values = () => decodeTable(row.dtype);
   const Codes = bits === 16 ? Uint16Array : Uint8Array;
   const largestValue = () => values()[maxCode]!;
-  const scaleOf = (largest: number, choice: Parameters<typeof storedScale>[1]) =>
-    row.scaled && largest >= TINY ? storedScale(f(largest / largestValue()), choice) : 1;
+  const scaleOf = (largest: number, choice: Parameters<typeof storedScale>[2]) =>
+    row.scaled && largest >= TINY ? storedScale(f(largest / largestValue()), largestValue(), choice) : 1;
   const largestOf = (xs: Float32Array) => {
     let largest = 0;
     for (const x of xs) {
@@ -71,6 +79,13 @@ export function floatFormat(row: FloatRow): NumberFormat {
     async encode(xs, { rows, length, block }, _importance, choice = {}) {
       const scale = new Float32Array(rows * Math.ceil(length / block));
       const codes = new Codes(xs.length);
+      if (!row.scaled) {
+        scale.fill(1);
+        const { convert } = await kernels();
+        if (row.dtype === 'float16') convert.encodeFloat16(xs, codes as Uint16Array, true);
+        else convert.encodeBfloat16(xs, codes as Uint16Array, true);
+        return { codes, scale };
+      }
       let at = 0;
       for (let row = 0; row < rows; row++) {
         const end = (row + 1) * length;
@@ -87,6 +102,12 @@ export function floatFormat(row: FloatRow): NumberFormat {
     decode({ codes, scale }, { rows, length, block }) {
       const table = values();
       const out = new Float32Array(codes.length);
+      if (!row.scaled) {
+        const { convert } = kernelsNow();
+        if (row.dtype === 'float16') convert.decodeFloat16(codes as Uint16Array, out);
+        else convert.decodeBfloat16(codes as Uint16Array, out);
+        return out;
+      }
       let at = 0;
       for (let row = 0; row < rows; row++) {
         const end = (row + 1) * length;

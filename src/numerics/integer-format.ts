@@ -1,5 +1,5 @@
-import { type FitSpec, fitBlockRef, kernels, nearestEven } from '../kernels/index.ts';
-import { affineFromRange, type CodeRange, integerCodes, storedScale } from './affine.ts';
+import { type FitSpec, fitBlockRef, kernels, largestScale, nearestEven } from '../kernels/index.ts';
+import { affineFromRange, type CodeRange, integerCodes, stepsOf, storedScale } from './affine.ts';
 import type { FormatName } from './formats.ts';
 import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
 import { octavClip } from './octav.ts';
@@ -8,12 +8,21 @@ import { packBits, unpackBits } from './pack-bits.ts';
 const f = Math.fround;
 const arrays = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array } as const;
 
-/** Parts of the full range that the search tries for short blocks: a little more to a good deal less. */
-const SHORT_RATIOS = Float32Array.from({ length: 16 }, (_, i) => 1.15 - 0.03 * i);
-/** Long rows have long tails: the best clip of a thousand 4-bit values is near half the largest. */
-const LONG_RATIOS = Float32Array.from({ length: 24 }, (_, i) => 1.05 - 0.03 * i);
-const LONG_BLOCK = 512;
-const NO_RATIOS = new Float32Array(0);
+const grid = (first: number, step: number, count: number) =>
+  Float32Array.from({ length: count }, (_, i) => first - step * i);
+
+/**
+ * Parts of the full range that the search starts from, by bits. Few and wide for narrow codes, where the best clip
+ * may be half of the range and least squares does the rest; near 1 for 8 bits. On the weights of a trained encoder
+ * four times as many lower the squared error by 0.3 %. 16-bit codes have nothing to gain.
+ */
+const SEARCHED_PARTS: Readonly<Record<2 | 4 | 8 | 16, Float32Array>> = {
+  2: grid(1.12, 0.06, 12),
+  4: grid(1.12, 0.06, 12),
+  8: grid(1.01, 0.01, 12),
+  16: grid(0, 0, 0),
+};
+const FULL_RANGE = new Float32Array(0);
 
 type IntegerName = Extract<FormatName, `${'int' | 'uint'}${number}`>;
 
@@ -24,12 +33,13 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
   const signedScale = bits <= 4;
   const Codes = arrays[`${signed ? 'int' : 'uint'}${bits === 16 ? 16 : 8}`];
 
-  const specOf = (codes: CodeRange, choice: FitChoice, block: number): FitSpec => ({
+  const specOf = (codes: CodeRange, choice: FitChoice): FitSpec => ({
     minCode: codes.minCode,
     maxCode: codes.maxCode,
     zeroPoint: choice.symmetric === false ? undefined : codes.symmetricZero,
     signedScale: signedScale && !choice.restricted && !choice.powerOfTwo,
-    ratios: rangeOf(choice) === 'mse' ? (block >= LONG_BLOCK ? LONG_RATIOS : SHORT_RATIOS) : NO_RATIOS,
+    maxScale: largestScale(stepsOf(codes, choice.symmetric !== false)),
+    ratios: rangeOf(choice) === 'mse' ? SEARCHED_PARTS[bits] : FULL_RANGE,
   });
   const rangeOf = (choice: FitChoice) => choice.range ?? format.defaultRange;
 
@@ -92,8 +102,12 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
       if (byRange(choice)) return { ...fitByRange(values, importance, choice, codes), ...limits(codes) };
       const scale = new Float32Array(1);
       const zero = new Float32Array(1);
-      fitBlockRef(values, importance, specOf(codes, choice, values.length), scale, zero, 0);
-      return { scale: storedScale(scale[0]!, choice), zeroPoint: zero[0]!, ...limits(codes) };
+      fitBlockRef(values, importance, specOf(codes, choice), scale, zero, 0);
+      return {
+        scale: storedScale(scale[0]!, stepsOf(codes, choice.symmetric !== false), choice),
+        zeroPoint: zero[0]!,
+        ...limits(codes),
+      };
     },
 
     round(values, at, params) {
@@ -133,8 +147,10 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
           zero[at] = params.zeroPoint;
         });
       } else {
-        affine.fit(values, importance, layout, specOf(range, choice, block), scale, zero);
-        if (choice.scaleType) for (let i = 0; i < blocks; i++) scale[i] = storedScale(scale[i]!, choice);
+        affine.fit(values, importance, layout, specOf(range, choice), scale, zero);
+        const steps = stepsOf(range, choice.symmetric !== false);
+        if (choice.scaleType)
+          for (let i = 0; i < blocks; i++) scale[i] = storedScale(scale[i]!, steps, choice);
       }
       const codes = new Codes(values.length);
       affine.quantize(values, layout, scale, zero, range, codes);

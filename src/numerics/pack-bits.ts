@@ -1,3 +1,4 @@
+import { kernelsNow } from '../kernels/index.ts';
 import type { Codes } from './quantized-tensor.ts';
 
 /**
@@ -9,14 +10,14 @@ export function packBits(codes: ArrayLike<number>, bits: 1 | 2 | 4 | 8): Uint8Ar
   const mask = (1 << bits) - 1;
   const bytes = new Uint8Array(Math.ceil(codes.length / perByte));
   const whole = Math.floor(codes.length / perByte);
-  if (bits === 4) {
-    for (let i = 0; i < whole; i++) bytes[i] = (codes[2 * i]! & 15) | ((codes[2 * i + 1]! & 15) << 4);
-  } else {
-    for (let i = 0; i < whole; i++) {
-      let byte = 0;
-      for (let k = 0; k < perByte; k++) byte |= (codes[i * perByte + k]! & mask) << (k * bits);
-      bytes[i] = byte;
-    }
+  if (bits === 4 && (codes instanceof Uint8Array || codes instanceof Int8Array)) {
+    kernelsNow().convert.packNibbles(codes, bytes);
+    return bytes;
+  }
+  for (let i = 0; i < whole; i++) {
+    let byte = 0;
+    for (let k = 0; k < perByte; k++) byte |= (codes[i * perByte + k]! & mask) << (k * bits);
+    bytes[i] = byte;
   }
   for (let i = whole * perByte; i < codes.length; i++) {
     bytes[whole]! |= (codes[i]! & mask) << ((i - whole * perByte) * bits);

@@ -1,3 +1,4 @@
+import { kernelsNow } from '../kernels/index.ts';
 import { formats } from './formats.ts';
 import type { NumberFormat } from './number-format.ts';
 import type { QuantizedTensor } from './quantized-tensor.ts';
@@ -26,12 +27,10 @@ export function quantizationError(values: Float32Array, q: QuantizedTensor): Qua
     };
     const was = tile.gather(values);
     const is = format.decode(encoded, tile.layout);
-    for (let i = 0; i < was.length; i++) {
-      const error = was[i]! - is[i]!;
-      signal += was[i]! * was[i]!;
-      noise += error * error;
-      if (Math.abs(error) > maxError) maxError = Math.abs(error);
-    }
+    const sums = kernelsNow().measure.squares(was, is);
+    signal += sums.signal;
+    noise += sums.noise;
+    for (let i = 0; i < was.length; i++) maxError = Math.max(maxError, Math.abs(was[i]! - is[i]!));
   }
   return {
     mse: values.length ? noise / values.length : 0,

@@ -6,7 +6,6 @@
  */
 
 const TINY: f32 = reinterpret<f32>(0x08800000); // 2^-110
-const MAX_SCALE: f32 = f32.MAX_VALUE;
 const REFINEMENTS: i32 = 2;
 
 // What the blocks of one call share: set by `configure`. Globals belong to the instance.
@@ -15,6 +14,7 @@ let highest: f32 = 0; // largest code
 let fixedZero: bool = false;
 let zeroCode: f32 = 0; // the fixed zero point
 let signedScale: bool = false;
+let maxScale: f32 = 0;
 let ratios: usize = 0; // f32 [ratioCount], an even number of them
 let ratioCount: i32 = 0;
 let tile: usize = 0; // f32x4 [block]: four blocks, transposed and divided by their largest magnitude
@@ -26,6 +26,7 @@ export function configure(
   isFixed: bool,
   zero: f32,
   isSigned: bool,
+  largestScale: f32,
   ratioPointer: usize,
   ratioLength: i32,
   scratch: usize,
@@ -36,6 +37,7 @@ export function configure(
   fixedZero = isFixed;
   zeroCode = zero;
   signedScale = isSigned;
+  maxScale = largestScale;
   ratios = ratioPointer;
   ratioCount = ratioLength;
   tile = scratch;
@@ -45,9 +47,9 @@ export function configure(
 // Results of `search` and `leastSquares`: AssemblyScript has no tuples.
 let fitScale: v128 = f32x4.splat(0);
 let fitZero: v128 = f32x4.splat(0);
-let scoreA: v128 = f32x4.splat(0);
+let errorA: v128 = f32x4.splat(0);
 let scaleA: v128 = f32x4.splat(0);
-let scoreB: v128 = f32x4.splat(0);
+let errorB: v128 = f32x4.splat(0);
 let scaleB: v128 = f32x4.splat(0);
 
 // @ts-ignore: decorator
@@ -90,35 +92,50 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
   }
 }
 
-/** Two candidates at a time: their sums do not wait for each other. */
+/** Two candidates at a time: their sums do not wait for each other. See the twin for the formulas. */
 // @ts-ignore: decorator
 @inline function leastSquares(n: i32, weighted: bool, inverseA: v128, inverseB: v128, low: v128, high: v128): void {
-  let sxlA = f32x4.splat(0);
-  let sllA = sxlA;
-  let sxlB = sxlA;
-  let sllB = sxlA;
+  let ddA = f32x4.splat(0);
+  let ldA = ddA;
+  let llA = ddA;
+  let ddB = ddA;
+  let ldB = ddA;
+  let llB = ddA;
   const end = tile + (<usize>n << 4);
   const gap = tileWeights - tile;
   for (let at = tile; at < end; at += 16) {
     const x = v128.load(at);
-    const a = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, f32x4.mul(x, inverseA))));
-    const b = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, f32x4.mul(x, inverseB))));
-    let wa = a;
-    let wb = b;
+    const stepsA = f32x4.mul(x, inverseA);
+    const stepsB = f32x4.mul(x, inverseB);
+    const a = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, stepsA)));
+    const b = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, stepsB)));
+    const dA = f32x4.sub(stepsA, a);
+    const dB = f32x4.sub(stepsB, b);
+    let wdA = dA;
+    let wlA = a;
+    let wdB = dB;
+    let wlB = b;
     if (weighted) {
       const w = v128.load(at + gap);
-      wa = f32x4.mul(w, a);
-      wb = f32x4.mul(w, b);
+      wdA = f32x4.mul(w, dA);
+      wlA = f32x4.mul(w, a);
+      wdB = f32x4.mul(w, dB);
+      wlB = f32x4.mul(w, b);
     }
-    sxlA = f32x4.add(sxlA, f32x4.mul(x, wa));
-    sllA = f32x4.add(sllA, f32x4.mul(a, wa));
-    sxlB = f32x4.add(sxlB, f32x4.mul(x, wb));
-    sllB = f32x4.add(sllB, f32x4.mul(b, wb));
+    ddA = f32x4.add(ddA, f32x4.mul(dA, wdA));
+    ldA = f32x4.add(ldA, f32x4.mul(a, wdA));
+    llA = f32x4.add(llA, f32x4.mul(a, wlA));
+    ddB = f32x4.add(ddB, f32x4.mul(dB, wdB));
+    ldB = f32x4.add(ldB, f32x4.mul(b, wdB));
+    llB = f32x4.add(llB, f32x4.mul(b, wlB));
   }
-  scaleA = f32x4.div(sxlA, sllA);
-  scoreA = f32x4.mul(sxlA, scaleA);
-  scaleB = f32x4.div(sxlB, sllB);
-  scoreB = f32x4.mul(sxlB, scaleB);
+  const one = f32x4.splat(1);
+  const partA = f32x4.div(ldA, llA);
+  const partB = f32x4.div(ldB, llB);
+  scaleA = f32x4.div(f32x4.add(one, partA), inverseA);
+  errorA = f32x4.div(f32x4.sub(ddA, f32x4.mul(ldA, partA)), f32x4.mul(inverseA, inverseA));
+  scaleB = f32x4.div(f32x4.add(one, partB), inverseB);
+  errorB = f32x4.div(f32x4.sub(ddB, f32x4.mul(ldB, partB)), f32x4.mul(inverseB, inverseB));
 }
 
 /** Four blocks of `n` values at a..d (weights at wa..wd when weighted); results in fitScale and fitZero. */
@@ -161,7 +178,13 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
     full = bestScale;
   }
 
-  let bestScore = nought;
+  // The full range is the one to beat.
+  const first = f32x4.div(one, bestScale);
+  leastSquares(n, weighted, first, first, f32x4.sub(minCode, bestZero), f32x4.sub(maxCode, bestZero));
+  let bestError = f32x4.splat(f32.POSITIVE_INFINITY);
+  const finite = f32x4.lt(errorA, bestError);
+  bestError = v128.bitselect(errorA, bestError, finite);
+  bestScale = v128.bitselect(scaleA, bestScale, finite);
   const centre = bestZero;
   const from = fixedZero ? 0 : -1;
   const to = fixedZero ? 0 : 1;
@@ -181,12 +204,12 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
         lowLevel,
         highLevel,
       );
-      let better = v128.and(allowed, f32x4.gt(scoreA, bestScore));
-      bestScore = v128.bitselect(scoreA, bestScore, better);
+      let better = v128.and(allowed, f32x4.lt(errorA, bestError));
+      bestError = v128.bitselect(errorA, bestError, better);
       bestScale = v128.bitselect(scaleA, bestScale, better);
       bestZero = v128.bitselect(zero, bestZero, better);
-      better = v128.and(allowed, f32x4.gt(scoreB, bestScore));
-      bestScore = v128.bitselect(scoreB, bestScore, better);
+      better = v128.and(allowed, f32x4.lt(errorB, bestError));
+      bestError = v128.bitselect(errorB, bestError, better);
       bestScale = v128.bitselect(scaleB, bestScale, better);
       bestZero = v128.bitselect(zero, bestZero, better);
     }
@@ -196,12 +219,12 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
   for (let pass = 0; pass < REFINEMENTS; pass++) {
     const inverse = f32x4.div(one, bestScale);
     leastSquares(n, weighted, inverse, inverse, lowLevel, highLevel);
-    const better = f32x4.gt(scoreA, bestScore);
-    bestScore = v128.bitselect(scoreA, bestScore, better);
+    const better = f32x4.lt(errorA, bestError);
+    bestError = v128.bitselect(errorA, bestError, better);
     bestScale = v128.bitselect(scaleA, bestScale, better);
   }
   let scale = f32x4.mul(largest, bestScale);
-  scale = f32x4.pmin(f32x4.splat(MAX_SCALE), f32x4.pmax(f32x4.splat(-MAX_SCALE), scale));
+  scale = f32x4.pmin(f32x4.splat(maxScale), f32x4.pmax(f32x4.splat(-maxScale), scale));
   const atRest = fixedZero ? zeroCode : max<f32>(lowest, min<f32>(highest, 0));
   fitScale = v128.bitselect(one, scale, vanishing);
   fitZero = v128.bitselect(f32x4.splat(atRest), bestZero, vanishing);
@@ -313,13 +336,13 @@ function fullRange(at: usize, n: i32, scale: usize, zero: usize): void {
     return;
   }
   if (fixedZero) {
-    store<f32>(scale, largest / min<f32>(highest - zeroCode, zeroCode - lowest));
+    store<f32>(scale, min(maxScale, largest / min<f32>(highest - zeroCode, zeroCode - lowest)));
     store<f32>(zero, zeroCode);
     return;
   }
   // In f64: the difference of two huge values may not fit in f32.
   const step = <f32>((<f64>most - <f64>least) / <f64>(highest - lowest));
-  store<f32>(scale, step);
+  store<f32>(scale, min(maxScale, step));
   store<f32>(zero, max(lowest, min(highest, nearest(lowest - least / step))));
 }
 
