@@ -108,7 +108,11 @@ function refuseMissing(
   }
   if (positionals.length > wanted.length && wanted.at(-1)?.[1].repeat !== true) {
     const got = `'${positionals[wanted.length]}' too`;
-    fail('flag/value', { flag: `lowbit ${command}`, got, wanted: wanted.length === 0 ? 'no file' : usage });
+    fail('flag/value', {
+      flag: `lowbit ${command}`,
+      got,
+      wanted: wanted.length === 0 ? 'no file' : `${wanted.map(([n]) => `<${n}>`).join(' ')} and nothing more`,
+    });
   }
   for (const [name, flag] of Object.entries(flags)) {
     if (flag.type !== 'positional' && flag.required === true && !values.has(name)) {
