@@ -7,7 +7,7 @@ import { loadWeight, weightOf } from '../../weight.ts';
 import type { LoweringResult, WeightQuantizer } from '../lowering.ts';
 import { emitQdq } from './emit-qdq.ts';
 import { emitQOperator } from './emit-qoperator.ts';
-import { activationScheme, weightScheme } from './options.ts';
+import { activationScheme, type StaticOptions, weightScheme } from './options.ts';
 import type { PlannedNode, StaticPlan } from './plan.ts';
 import type { ScaleGroup } from './scale-groups.ts';
 import { ConstantStore, type QuantizedConstant } from './weights.ts';
@@ -76,6 +76,10 @@ const PER_AXIS_OPSET = 13;
 /** From here on QuantizeLinear knows 16 bits. */
 const WIDE_OPSET = 21;
 
+/** The least opset that can say what the options ask for. */
+export const staticOpset = ({ activations }: StaticOptions): number =>
+  formats[activations.format].bits > 8 ? WIDE_OPSET : PER_AXIS_OPSET;
+
 /**
  * Rewrites a model in place as its plan says. `ranges` holds one range for each of `plan.ranges`.
  * @throws lowering/range-missing, lowering/opset, lowering/form
@@ -90,7 +94,7 @@ export async function applyStatic(
   const scheme = activationScheme(plan.options);
   const { bits } = formats[scheme.format];
   if (bits > 8 && form === 'qoperator') fail('lowering/form', { format: scheme.format, form });
-  const wanted = bits > 8 ? WIDE_OPSET : PER_AXIS_OPSET;
+  const wanted = staticOpset(plan.options);
   if (model.opset < wanted) fail('lowering/opset', { got: model.opset, wanted, what: 'static quantization' });
 
   const parameters = valueParameters(graph, plan, ranges, scheme);

@@ -1,7 +1,10 @@
 import { formats } from '../../../numerics/index.ts';
 import type { Tensor } from '../../../tensor/index.ts';
+import type { Graph } from '../../graph.ts';
+import type { Node } from '../../node.ts';
 import { weightOf } from '../../weight.ts';
 import type { EmitContext, ValueParameters } from './apply.ts';
+import { operators, type QuantizableOperator } from './operators.ts';
 
 /** Codes of values and the conversions to and from them: what both forms build on. */
 export class CodeValues {
@@ -25,9 +28,25 @@ export class CodeValues {
   codesOf(value: string): string {
     const known = this.#c.codes.get(value);
     if (known) return known.codes;
-    const codes = this.quantize(value, value);
+    const codes = this.quantize(this.#fenced(value), value);
     this.note(value, codes);
     return codes;
+  }
+
+  /**
+   * ONNX Runtime 1.30 quantizes the weights of a float Conv, ConvTranspose or Gemm by itself, per tensor, when
+   * it stands between DequantizeLinear and QuantizeLinear: what was kept float for accuracy would not be. A Min
+   * of one value, which costs a copy, hides the QuantizeLinear from it.
+   */
+  #fenced(value: string): string {
+    const { graph } = this.#c;
+    const linear = behindMoves(graph, value, (node) => node.op === 'Relu' || node.op === 'Clip');
+    if (linear === undefined || !['Conv', 'ConvTranspose', 'Gemm'].includes(linear.kind)) return value;
+    const source = behindMoves(graph, linear.inputs[0]!, (node) => node.op === 'Pad');
+    if (source?.kind !== 'DequantizeLinear') return value;
+    const fenced = graph.freshName(`${value}_fenced`);
+    graph.add({ op: 'Min', name: fenced, inputs: [value], outputs: [fenced] });
+    return fenced;
   }
 
   /** Codes of `from` with the parameters of `value`. */
@@ -72,3 +91,12 @@ export class CodeValues {
     );
   }
 }
+
+/** The node that makes a value, seen through pass-through operators and `others`. */
+function behindMoves(graph: Graph, value: string, others: (node: Node) => boolean): Node | undefined {
+  for (let node = graph.producer(value); ; node = graph.producer(node.inputs[0]!)) {
+    if (node === undefined || !(rows[node.kind]?.role === 'passThrough' || others(node))) return node;
+  }
+}
+
+const rows: Readonly<Record<string, QuantizableOperator>> = operators;

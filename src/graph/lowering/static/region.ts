@@ -73,9 +73,10 @@ export function findRegion({ graph, types, options, filter }: Surroundings): Reg
       if (row.role === 'anchor') continue;
       const inputs = activationInputs(node, row, graph);
       const outputs = node.outputs.filter((o) => o !== '');
-      const useful = isPass(node)
-        ? inputs.some(offered) || outputs.some(wanted)
-        : inputs.some(offered) && outputs.some(wanted);
+      const from = inputs.some(offered);
+      const to = outputs.some(wanted);
+      // A Relu behind a float Conv belongs to it; other pass-through operators had better move small codes.
+      const useful = row.role === 'passThrough' ? from || to : row.role === 'clamp' ? from : from && to;
       if (useful && inputs.length > 0) continue;
       candidates.delete(node);
       if (row.role === 'follower') {
