@@ -13,34 +13,38 @@ export function encodePair(label: number, predicted: number): number {
   return label * maxClasses + predicted;
 }
 
-function confusion(pairs: Float64Array): Map<number, { hit: number; label: number; predicted: number }> {
-  const classes = new Map<number, { hit: number; label: number; predicted: number }>();
-  const row = (k: number) => {
-    let counts = classes.get(k);
-    if (counts === undefined) classes.set(k, (counts = { hit: 0, label: 0, predicted: 0 }));
-    return counts;
-  };
+/** Per class, one after another: hits, and labels plus predictions (2 TP + FP + FN). */
+function countsOf(pairs: Float64Array): Float64Array {
+  let classes = 0;
+  for (const pair of pairs)
+    classes = Math.max(classes, Math.floor(pair / maxClasses) + 1, (pair % maxClasses) + 1);
+  const counts = new Float64Array(2 * classes);
   for (const pair of pairs) {
     const label = Math.floor(pair / maxClasses);
     const predicted = pair % maxClasses;
-    row(label).label++;
-    row(predicted).predicted++;
-    if (label === predicted) row(label).hit++;
+    counts[2 * label + 1]!++;
+    counts[2 * predicted + 1]!++;
+    if (label === predicted) counts[2 * label]!++;
   }
-  return classes;
+  return counts;
 }
-
-/** 2 TP + FP + FN is the number of labels plus the number of predictions of the class. */
-const f1Of = (c: { hit: number; label: number; predicted: number }) => (2 * c.hit) / (c.label + c.predicted);
 
 /** F1 of class 1 against class 0. */
 export const f1Binary: Aggregate = (pairs) => {
-  const positive = confusion(pairs).get(1);
-  return positive === undefined ? 0 : f1Of(positive);
+  const [, , hits = 0, both = 0] = countsOf(pairs);
+  return both === 0 ? 0 : (2 * hits) / both;
 };
 
 /** The plain mean of the F1 of every class that occurs as a label or as a prediction. */
 export const f1Macro: Aggregate = (pairs) => {
-  const classes = [...confusion(pairs).values()];
-  return classes.reduce((sum, c) => sum + f1Of(c), 0) / classes.length;
+  const counts = countsOf(pairs);
+  let sum = 0;
+  let classes = 0;
+  for (let k = 0; k < counts.length; k += 2) {
+    const both = counts[k + 1]!;
+    if (both === 0) continue;
+    sum += (2 * counts[k]!) / both;
+    classes++;
+  }
+  return sum / classes;
 };

@@ -1,8 +1,10 @@
 /** What a model is worth and what its bits cost: metrics, agreement, latency, memory, limits. */
 export * from './check-finite.ts';
+export * from './compare-layers.ts';
 export * from './compare-models.ts';
 export * from './latency.ts';
 export * from './limits.ts';
+export * from './memory.ts';
 export { type MetricFigure, type MetricName, type MetricRow, metrics } from './metrics.ts';
 export * from './output-comparison.ts';
 export * from './paired-comparison.ts';

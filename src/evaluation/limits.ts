@@ -29,6 +29,7 @@ const rounding = 1e-9;
 
 const number = '(\\d+(?:\\.\\d+)?|\\.\\d+)';
 const dropPattern = new RegExp(`^${number}\\s*%$`);
+const barePattern = new RegExp(`^${number}$`);
 const boundPattern = new RegExp(`^([a-z][a-z0-9-]*)\\s*(>=|<=)\\s*${number}\\s*(%?)$`);
 
 /**
@@ -51,7 +52,7 @@ export function parseLimit(text: string): Limit {
       value: Number(value) / (percent === '%' ? 100 : 1),
     };
   }
-  if (trimmed !== '' && Number.isFinite(Number(trimmed))) fail('limit/bare-number', { text });
+  if (barePattern.test(trimmed)) fail('limit/bare-number', { text });
   return fail('limit/malformed', { text });
 }
 
