@@ -4,7 +4,7 @@ import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
 import { type OpenedModel, openModel, portsOf } from './open-model.ts';
-import type { DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
+import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
 import { lowbitVersion } from './version.ts';
@@ -28,11 +28,7 @@ export async function evaluate(options: EvaluateOptions): Promise<RunRecord> {
 }
 
 /** Compares one or more candidates with a reference: agreement, layers by name, size, latency, memory. */
-export async function compare(options: {
-  readonly models: readonly ModelInput[];
-  readonly data?: DataInput;
-  readonly measure?: MeasureOptions;
-}): Promise<RunRecord> {
+export async function compare(options: CompareOptions): Promise<RunRecord> {
   const [reference, ...candidates] = options.models;
   if (reference === undefined || candidates.length === 0)
     fail('compare/too-few', { got: options.models.length });

@@ -12,6 +12,7 @@ import { weightQuantizer } from './choose-codes.ts';
 import { type Destination, destinationOf } from './destination.ts';
 import { lower } from './lower.ts';
 import type { Lowered } from './lower-request.ts';
+import { nameNodes } from './name-nodes.ts';
 import { type OpenedModel, openModel, portsOf } from './open-model.ts';
 import { type DataInput, type ParsedRecipe, parseRecipe, type QuantizeOptions } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
@@ -121,6 +122,8 @@ async function prepareRun(
   context.emit({ type: 'step', step: 'plan' });
   const prepared = opened.model.clone();
   await simplify(prepared, { runtime: context.runtime, ...(context.signal && { signal: context.signal }) });
+
+  nameNodes(prepared.graph);
 
   const guesses = new Set<string>();
   const ports = portsOf(opened.model);
