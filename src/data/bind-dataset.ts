@@ -33,6 +33,7 @@ export function bindDataset(parts: DatasetParts): Dataset {
   const guess = (text: string) => void (guesses.includes(text) || guesses.push(text));
   const inputs = matchInputs(parts, guess);
 
+  if ([...rows.values()].some((r) => r.count === 0)) fail('data/empty', { path: name });
   const bound: BoundInput[] = [];
   const derived = new Map<PortInfo, Derived>();
   for (const [port, { key, input }] of inputs) {

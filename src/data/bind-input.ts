@@ -60,8 +60,6 @@ function sampleShape(port: PortInfo, rank: number): { dims: readonly (number | s
 
 function bindDense(request: BindRequest, stored: readonly number[]): BoundInput {
   const { port, rows, spec, guess } = request;
-  const fits = (dims: readonly (number | string)[], got: readonly number[]) =>
-    dims.length === got.length && dims.every((d, i) => typeof d !== 'number' || d < 1 || d === got[i]);
   let { dims, batched } = sampleShape(port, stored.length);
   // A whole tensor of the model's own rank with batch 1: [1, 3, 240, 320] rows feed [1, 3, 240, 320].
   if (!batched && !fits(dims, stored)) ({ dims, batched } = { dims: port.shape.slice(1), batched: true });
@@ -128,35 +126,42 @@ const permuted = (dims: readonly number[], from: PictureLayout) =>
 
 const channelCounts: readonly unknown[] = [1, 3, 4];
 
-/** Axis orders of the file and of the model: as said, else as the shapes allow, and said so. */
+/** Axis orders of the file and of the model: as said, else those that make the shapes fit, and said so. */
 function pictureLayouts(
   { port, rows, spec, guess }: BindRequest,
   picture: readonly number[],
   dims: readonly (number | string)[],
 ): { from: PictureLayout; to: PictureLayout } {
   const [first, , last] = dims;
-  const to =
-    spec.modelLayout ??
-    (channelCounts.includes(first) && !channelCounts.includes(last)
-      ? 'NCHW'
-      : channelCounts.includes(last) && !channelCounts.includes(first)
-        ? 'NHWC'
-        : undefined);
-  const said = spec.layout ?? rows.layout;
-  if (to !== undefined && said !== undefined) return { from: said, to };
-  const channels = to === 'NHWC' ? last : first;
-  const fitsLast = picture[2] === channels;
-  const fitsFirst = picture[0] === channels;
-  if (to !== undefined && fitsLast !== fitsFirst) {
-    const from = fitsLast ? 'NHWC' : 'NCHW';
-    if (from !== to) guess(`pictures of ${rows.source} are stored ${from}, '${port.name}' wants ${to}`);
-    return { from, to };
+  const firstOnly = channelCounts.includes(first) && !channelCounts.includes(last);
+  const lastOnly = channelCounts.includes(last) && !channelCounts.includes(first);
+  const to = spec.modelLayout ?? (firstOnly ? 'NCHW' : lastOnly ? 'NHWC' : undefined);
+  const from = spec.layout ?? rows.layout;
+  const fitting = layouts
+    .filter((pair) => (from ?? pair.from) === pair.from && (to ?? pair.to) === pair.to)
+    .filter((pair) => fits(dims, pair.from === pair.to ? picture : permuted(picture, pair.from)));
+  const straight = fitting.find((pair) => pair.from === pair.to);
+  const turned = fitting.find((pair) => pair.from !== pair.to);
+  if (straight !== undefined && turned !== undefined && from !== undefined) {
+    fail('data/needs', { file: rows.source, what: `"modelLayout" (NHWC or NCHW) for '${port.name}'` });
   }
-  if (said !== undefined) return { from: said, to: said };
-  const straight = dims.every((d, i) => typeof d !== 'number' || d === picture[i]);
-  if (!straight) wrongShape(port, rows, `[${picture.join(', ')}]`);
-  return { from: to ?? 'NCHW', to: to ?? 'NCHW' };
+  if (straight !== undefined) return straight;
+  if (turned === undefined) return wrongShape(port, rows, `[${picture.join(', ')}]`);
+  if (from === undefined)
+    guess(`pictures of ${rows.source} are stored ${turned.from}, '${port.name}' wants ${turned.to}`);
+  return turned;
 }
+
+const layouts: readonly { readonly from: PictureLayout; readonly to: PictureLayout }[] = [
+  { from: 'NCHW', to: 'NCHW' },
+  { from: 'NHWC', to: 'NHWC' },
+  { from: 'NHWC', to: 'NCHW' },
+  { from: 'NCHW', to: 'NHWC' },
+];
+
+/** Whether rows of this shape feed those dimensions; names and zeros take any size. */
+const fits = (dims: readonly (number | string)[], got: readonly number[]) =>
+  dims.length === got.length && dims.every((d, i) => typeof d !== 'number' || d < 1 || d === got[i]);
 
 function normalisationOf(
   { port, rows, spec, guess, guessing }: BindRequest,

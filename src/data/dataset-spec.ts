@@ -41,7 +41,9 @@ const inputSchema = z.strictObject({
   /** Channel order the model wants; pictures are stored RGB. */
   channels: z.enum(['RGB', 'BGR', 'gray']).optional(),
   /** Fed value = (stored * scale - mean) / std. `mean` and `std`: one number, or one per channel. */
-  scale: z.union([z.number(), z.string().regex(/^1\/\d+$/)]).optional(),
+  scale: z
+    .union([z.number(), z.string().regex(/^1\/\d+$/, 'wanted a number, or a fraction such as "1/255"')])
+    .optional(),
   mean: z.union([z.number(), z.array(z.number()).min(1)]).optional(),
   std: z.union([z.number().positive(), z.array(z.number().positive()).min(1)]).optional(),
   /** images: length of the shorter side, or [height, width]; then the centre [height, width] is cut out. */

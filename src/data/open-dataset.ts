@@ -96,7 +96,7 @@ async function specIn(folder: DataFolder, file: string | undefined): Promise<Dat
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    fail('data/malformed', { file: path, what: `no valid JSON (${(cause as Error).message})` }, cause);
+    fail('data/malformed', { file: path, what: 'it is no valid JSON' }, cause);
   }
   // A list is data (token ids), not a description.
   return Array.isArray(value) ? undefined : parseDatasetSpec(value, path);
@@ -118,7 +118,7 @@ async function openArray(
   if (said === undefined) fail('data/needs', { file: specName, what: '"file"' });
   const parts: Rows[] = [];
   for (const location of typeof said === 'string' ? [said] : said) {
-    const path = safeLocation(specName, location);
+    const path = safeLocation(specName, location) || '.';
     const reader = readerOf(formatOf(path, entry.format));
     parts.push(await reader.open({ folder, path, spec: entry, labelNames, ...how }));
   }

@@ -33,10 +33,16 @@ export const readers: Readonly<Record<DataFormat, Reader>> = {
   pb,
 };
 
-/** The format that a file name tells. */
+/** The format that a file name tells: the longest ending wins, so `_batch.bin` is CIFAR and `.bin` raw. */
 export function formatByName(path: string): DataFormat | undefined {
   const name = path.toLowerCase();
-  return formatNames.find((format) => readers[format].extensions.some((end) => name.endsWith(end)));
+  let best: { format: DataFormat; length: number } | undefined;
+  for (const format of formatNames) {
+    for (const { length } of readers[format].extensions.filter((end) => name.endsWith(end))) {
+      if (best === undefined || length > best.length) best = { format, length };
+    }
+  }
+  return best?.format;
 }
 
 /**

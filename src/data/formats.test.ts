@@ -1,0 +1,244 @@
+import { deflateRawSync, gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import type { PortInfo } from '../runtime/index.ts';
+import { type Batch, type Dataset, type DatasetSpec, memoryDataFolder, openDataset } from './index.ts';
+
+/** Every format with a file made here byte by byte, so that the reader is held to the format and not to a writer. */
+
+const port = (name: string, shape: (number | string)[], dtype: PortInfo['dtype'] = 'float32'): PortInfo => ({
+  name,
+  dtype,
+  shape,
+});
+const x3 = [port('x', ['n', 3])];
+const encode = (text: string) => new TextEncoder().encode(text);
+const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((p) => [...p]));
+
+async function all(dataset: Dataset, batchSize = 2): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  for await (const batch of dataset.batches({ batchSize })) batches.push(batch);
+  return batches;
+}
+
+/** Values of input x over all batches, and labels. */
+async function content(dataset: Dataset): Promise<{ x: number[]; labels: number[] }> {
+  const batches = await all(dataset);
+  return {
+    x: batches.flatMap((b) => Array.from(b.feeds.x!.data as Float32Array, Number)),
+    labels: batches.flatMap((b) => [...(b.labels ?? [])]),
+  };
+}
+
+const open = (files: Record<string, Uint8Array>, ports: PortInfo[], spec?: DatasetSpec) =>
+  openDataset(memoryDataFolder(files), ports, { spec });
+
+const rows = Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9);
+
+test('raw arrays with labels beside', async () => {
+  const files = { 'train.inputs.f32': bytesOf(rows), 'train.labels.u8': Uint8Array.of(2, 0, 1) };
+  expect(await content(await open(files, x3))).toEqual({ x: [...rows], labels: [2, 0, 1] });
+});
+
+function npy(descr: string, shape: string, data: Uint8Array): Uint8Array {
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }\n`;
+  return join(
+    Uint8Array.of(0x93),
+    encode('NUMPY'),
+    Uint8Array.of(1, 0, header.length, 0),
+    encode(header),
+    data,
+  );
+}
+
+test('NumPy arrays, little and big endian', async () => {
+  const big = bytesOf(rows.slice());
+  for (let i = 0; i < big.length; i += 4) big.subarray(i, i + 4).reverse();
+  for (const array of [npy('<f4', '3, 3', bytesOf(rows)), npy('>f4', '3, 3', big)]) {
+    expect((await content(await open({ 'x.npy': array }, x3))).x).toEqual([...rows]);
+  }
+});
+
+function zip(entries: Record<string, { data: Uint8Array; deflate: boolean }>): Uint8Array {
+  const local: Uint8Array[] = [];
+  const central: Uint8Array[] = [];
+  let offset = 0;
+  for (const [name, { data, deflate }] of Object.entries(entries)) {
+    const stored = deflate ? new Uint8Array(deflateRawSync(data)) : data;
+    const fields = (signature: number, start: number, length: number) => {
+      const header = new Uint8Array(length);
+      const view = new DataView(header.buffer);
+      view.setUint32(0, signature, true);
+      view.setUint16(start + 4, deflate ? 8 : 0, true);
+      view.setUint32(start + 14, stored.length, true);
+      view.setUint32(start + 18, data.length, true);
+      view.setUint16(start + 22, name.length, true);
+      if (length === 46) view.setUint32(42, offset, true);
+      return join(header, encode(name));
+    };
+    const header = fields(0x04034b50, 4, 30);
+    central.push(fields(0x02014b50, 6, 46));
+    local.push(header, stored);
+    offset += header.length + stored.length;
+  }
+  const directory = join(...central);
+  const end = new Uint8Array(22);
+  const view = new DataView(end.buffer);
+  view.setUint32(0, 0x06054b50, true);
+  view.setUint16(10, central.length, true);
+  view.setUint32(12, directory.length, true);
+  view.setUint32(16, offset, true);
+  return join(...local, directory, end);
+}
+
+test('npz: arrays by name, stored and deflated, read forwards and back', async () => {
+  const archive = zip({
+    'x.npy': { data: npy('<f4', '3, 3', bytesOf(rows)), deflate: true },
+    'labels.npy': { data: npy('<i8', '3,', bytesOf(BigInt64Array.of(0n, 1n, 2n))), deflate: false },
+  });
+  const dataset = await open({ 'set.npz': archive }, x3);
+  expect(await content(dataset)).toEqual({ x: [...rows], labels: [0, 1, 2] });
+  expect((await content(dataset)).x).toEqual([...rows]);
+  expect(dataset.guesses).toEqual(["array 'labels' of set.npz holds the labels"]);
+});
+
+test('IDX, gzipped, big endian', async () => {
+  const header = Uint8Array.of(0, 0, 11, 2, 0, 0, 0, 2, 0, 0, 0, 3);
+  const data = Uint8Array.of(0, 1, 0, 2, 0, 3, 1, 0, 0, 5, 255, 255);
+  const files = { 'x.idx.gz': new Uint8Array(gzipSync(join(header, data))) };
+  expect((await content(await open(files, x3))).x).toEqual([1, 2, 3, 256, 5, -1]);
+});
+
+test('CIFAR-10 records: label, then planes', async () => {
+  const record = (label: number, red: number) => {
+    const bytes = new Uint8Array(3073).fill(red, 1, 1025);
+    bytes[0] = label;
+    return bytes;
+  };
+  const dataset = await open({ 'test_batch.bin': join(record(7, 255), record(1, 51)) }, [
+    port('x', ['n', 3, 32, 32]),
+  ]);
+  const { x, labels } = await content(dataset);
+  expect(labels).toEqual([7, 1]);
+  expect([x[0], x[1024], x[3072]]).toEqual([1, 0, Math.fround(0.2)]);
+});
+
+test('safetensors', async () => {
+  const header = encode(JSON.stringify({ x: { dtype: 'F32', shape: [3, 3], data_offsets: [0, 36] } }));
+  const length = bytesOf(BigUint64Array.of(BigInt(header.length)));
+  const dataset = await open({ 'a.safetensors': join(length, header, bytesOf(rows)) }, x3);
+  expect((await content(dataset)).x).toEqual([...rows]);
+});
+
+test('tables: columns of features, label words', async () => {
+  const spec: DatasetSpec = {
+    inputs: { x: { file: 'a.tsv', columns: ['a', 'b', 'c'] } },
+    labels: { file: 'a.tsv', key: 'kind' },
+    labelNames: ['cat', 'dog'],
+  };
+  const files = { 'a.tsv': encode('a\tkind\tb\tc\n1\tdog\t2\t3\r\n4\tcat\t5\t6\n') };
+  expect(await content(await open(files, x3, spec))).toEqual({ x: [1, 2, 3, 4, 5, 6], labels: [1, 0] });
+});
+
+test('token ids: padded to the longest of the batch, masked, cut', async () => {
+  const ports = [port('input_ids', ['n', 's'], 'int64'), port('attention_mask', ['n', 's'], 'int64')];
+  const lines = encode('[[5, 6, 7], 1]\n[[8], 0]\n[[9, 9], 1]\n');
+  const text = encode('[[[5, 6, 7], 1], [[8], 0], [[9, 9], 1]]');
+  const table = encode('5 6 7\t1\n8\t0\n9 9\t1\n');
+  const tsv: DatasetSpec = {
+    inputs: { input_ids: { file: 'a.tsv', key: 0 } },
+    labels: { file: 'a.tsv', key: 1 },
+  };
+  for (const dataset of [
+    await open({ 'a.jsonl': lines }, ports),
+    await open({ 'a.json': text }, ports),
+    await open({ 'a.tsv': table }, ports, tsv),
+  ]) {
+    const [first, second] = await all(dataset);
+    expect(first!.feeds.input_ids).toEqual({
+      dtype: 'int64',
+      dims: [2, 3],
+      data: BigInt64Array.of(5n, 6n, 7n, 8n, 0n, 0n),
+    });
+    expect(first!.feeds.attention_mask!.data).toEqual(BigInt64Array.of(1n, 1n, 1n, 1n, 0n, 0n));
+    expect(second!.feeds.input_ids!.dims).toEqual([1, 2]);
+    expect([...first!.labels!, ...second!.labels!]).toEqual([1, 0, 1]);
+  }
+  const cut: DatasetSpec = { inputs: { input_ids: { file: 'a.json', length: 2, pad: 1 } } };
+  const [short] = await all(await open({ 'a.json': text }, ports, cut));
+  expect(short!.feeds.input_ids!.data).toEqual(BigInt64Array.of(5n, 6n, 8n, 1n));
+});
+
+function wav(bits: number, tag: number, channels: number, data: Uint8Array): Uint8Array {
+  const head = new Uint8Array(44);
+  const view = new DataView(head.buffer);
+  head.set(encode('RIFF'), 0);
+  head.set(encode('WAVEfmt '), 8);
+  view.setUint32(4, 36 + data.length, true);
+  view.setUint32(16, 16, true);
+  view.setUint16(20, tag, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, 16000, true);
+  view.setUint16(34, bits, true);
+  head.set(encode('data'), 36);
+  view.setUint32(40, data.length, true);
+  return join(head, data);
+}
+
+test('sound of every width, in windows that overlap', async () => {
+  const files: [Uint8Array, number[]][] = [
+    [wav(8, 1, 1, Uint8Array.of(128, 192, 64, 128)), [0, 0.5, -0.5, 0]],
+    [wav(16, 1, 1, bytesOf(Int16Array.of(0, 16384, -16384, 0))), [0, 0.5, -0.5, 0]],
+    [wav(24, 1, 1, Uint8Array.of(0, 0, 0, 0, 0, 64, 0, 0, 192, 0, 0, 0)), [0, 0.5, -0.5, 0]],
+    [wav(32, 1, 1, bytesOf(Int32Array.of(0, 2 ** 30, -(2 ** 30), 0))), [0, 0.5, -0.5, 0]],
+    [wav(32, 3, 2, bytesOf(Float32Array.of(0, 0, 1, 0, -1, 0, 0, 0))), [0, 0.5, -0.5, 0]],
+  ];
+  for (const [file, [a, b, c, d]] of files) {
+    const spec: DatasetSpec = { inputs: { x: { file: 'a.wav', window: 3, hop: 1, padStart: 1 } } };
+    expect((await content(await open({ 'a.wav': file }, x3, spec))).x).toEqual([0, a, b, a, b, c, b, c, d]);
+  }
+});
+
+test('ONNX tensors', async () => {
+  const raw = bytesOf(rows.subarray(0, 6));
+  const proto = join(Uint8Array.of(0x08, 2, 0x08, 3, 0x10, 1, 0x42, 1, 120, 0x4a, raw.length), raw);
+  expect((await content(await open({ 'input_0.pb': proto }, x3))).x).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test('first and last bytes of files in class folders', async () => {
+  const spec: DatasetSpec = {
+    inputs: { x: { file: '.', format: 'bytes', head: 2, tail: 1, pad: 256 } },
+    labels: { folders: true },
+  };
+  const files = { 'a/1': Uint8Array.of(1, 2, 3, 4), 'b/1': Uint8Array.of(9) };
+  const dataset = await open(files, [port('x', ['n', 3], 'int32')], spec);
+  expect(await content(dataset)).toEqual({ x: [1, 2, 4, 9, 256, 9], labels: [0, 1] });
+  expect(dataset.labelNames).toEqual(['a', 'b']);
+});
+
+test('files one after another, a split, a cap, targets', async () => {
+  const spec: DatasetSpec = {
+    inputs: { x: { file: ['a.f32', 'b.f32'], shape: [3] } },
+    targets: { y: { file: 't.f32', shape: [1] } },
+    splits: { tail: [1, 4] },
+  };
+  const files = {
+    'a.f32': bytesOf(rows),
+    'b.f32': bytesOf(rows.slice(0, 3)),
+    't.f32': bytesOf(Float32Array.of(1, 2, 3, 4)),
+  };
+  const dataset = await open(files, x3, spec);
+  expect([dataset.size, dataset.task]).toEqual([4, 'regression']);
+  const [, second] = await all(dataset, 2);
+  expect([...(second!.feeds.x!.data as Float32Array)]).toEqual([7, 8, 9, 1, 2, 3]);
+  expect([...(second!.targets!.y!.data as Float32Array)]).toEqual([3, 4]);
+  const capped = await openDataset(memoryDataFolder(files), x3, { spec, samples: 2 });
+  expect(capped.size).toBe(2);
+});
+
+test('a fixed batch is filled up with the last sample, and size tells how many count', async () => {
+  const dataset = await open({ 'x.f32': bytesOf(rows) }, [port('x', [2, 3])]);
+  const [, last] = await all(dataset, 8);
+  expect([last!.size, last!.feeds.x!.dims]).toEqual([1, [2, 3]]);
+  expect([...(last!.feeds.x!.data as Float32Array)]).toEqual([7, 8, 9, 7, 8, 9]);
+});
