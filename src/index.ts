@@ -23,6 +23,7 @@ export {
   type ModelInput,
   type OpenedModel,
   open,
+  portsOf,
   type QuantizeOptions,
   quantize,
   type Recipe,

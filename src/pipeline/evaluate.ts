@@ -1,9 +1,9 @@
-import { openDataset } from '../data/index.ts';
 import { evaluateModel, parseLimit } from '../evaluation/index.ts';
 import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
-import { type OpenedModel, openModel, portsOf } from './open-model.ts';
+import { openData } from './open-data.ts';
+import { type OpenedModel, openModel } from './open-model.ts';
 import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
@@ -53,9 +53,7 @@ async function recordRun(
     const opened = await openModel(reference);
     const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
     try {
-      const outputs = portsOf(opened.model, 'outputs');
-      const dataset =
-        typeof data === 'string' ? await openDataset(data, portsOf(opened.model), { outputs }) : data;
+      const dataset = data === undefined ? undefined : await openData(data, opened.model);
       const subject = { opened, session, data: measuringData(dataset, session) };
       const records: OutputRecord[] = [];
       let baseline: MeasurementRecord | undefined;

@@ -1,7 +1,7 @@
 /** Recipe in, record out. */
 export { compare, evaluate } from './evaluate.ts';
 export { inspect } from './inspect.ts';
-export { type OpenedModel, openModel as open } from './open-model.ts';
+export { type OpenedModel, openModel as open, portsOf } from './open-model.ts';
 export { defaultObserver, quantize } from './quantize.ts';
 export * from './recipe.ts';
 export { lowbitVersion } from './version.ts';

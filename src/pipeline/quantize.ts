@@ -1,5 +1,5 @@
 import { type ObserverName, observers } from '../calibration/index.ts';
-import { type Dataset, openDataset } from '../data/index.ts';
+import type { Dataset } from '../data/index.ts';
 import { type Limit, parseLimit } from '../evaluation/index.ts';
 import { type Model, onnxSizeBytes, simplify, writeOnnx } from '../graph/index.ts';
 import { type Preset, presets } from '../numerics/index.ts';
@@ -13,7 +13,8 @@ import { type Destination, destinationOf } from './destination.ts';
 import { lower } from './lower.ts';
 import type { Lowered } from './lower-request.ts';
 import { nameNodes } from './name-nodes.ts';
-import { type OpenedModel, openModel, portsOf } from './open-model.ts';
+import { openData } from './open-data.ts';
+import { type OpenedModel, openModel } from './open-model.ts';
 import { type DataInput, type ParsedRecipe, parseRecipe, type QuantizeOptions } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { endsOf, filterFor, presetsOf } from './selection.ts';
@@ -126,11 +127,9 @@ async function prepareRun(
   nameNodes(prepared.graph);
 
   const guesses = new Set<string>();
-  const ports = portsOf(opened.model);
-  const outputs = portsOf(opened.model, 'outputs');
   const open = async (input: DataInput | undefined): Promise<Dataset | undefined> => {
     if (input === undefined) return undefined;
-    const dataset = typeof input === 'string' ? await openDataset(input, ports, { outputs }) : input;
+    const dataset = await openData(input, opened.model);
     for (const guess of dataset.guesses) guesses.add(guess);
     return dataset;
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Dataset } from '../data/index.ts';
+import type { Dataset, DatasetSpec } from '../data/index.ts';
 import type { ByteSource, Siblings, SinkFolder } from '../files/index.ts';
 import { presets } from '../numerics/index.ts';
 import type { RunEvent } from '../report/index.ts';
@@ -9,8 +9,11 @@ import { fail, lookUp } from '../tensor/index.ts';
 /** A model to read: a path or URL, or a source with its neighbourhood (browser, tests). */
 export type ModelInput = string | { readonly source: ByteSource; readonly siblings?: Siblings };
 
-/** Data to calibrate or evaluate with: a path (folder or file), or a dataset that is already bound. */
-export type DataInput = string | Dataset;
+/**
+ * Data to calibrate or evaluate with: a path (folder or file), a path with a description that is not beside it,
+ * or a dataset that is already bound.
+ */
+export type DataInput = string | { readonly path: string; readonly spec: DatasetSpec } | Dataset;
 
 export interface CommonOptions {
   /** Default: the best runtime of this machine. `wasm` gives the same bytes in Node and in the page. */
