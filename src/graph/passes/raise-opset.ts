@@ -29,6 +29,7 @@ const irVersions: readonly (readonly [opset: number, irVersion: number])[] = [
 /**
  * Raises ai.onnx to version `target`, node by node and version by version, in subgraphs and function bodies
  * too, and the IR version with it. A model that speaks `target` or a newer version stays as it is.
+ * After an error the model is half raised: let go of it.
  * @throws graph/opset-range, graph/opset-change naming a node that has no newer form
  */
 export async function raiseOpset(

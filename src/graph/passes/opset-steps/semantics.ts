@@ -11,8 +11,8 @@ const oneAxis13: Step = (s) => {
   const axis = s.node.int('axis', 1);
   const [x, y] = [s.node.inputs[0]!, s.node.outputs[0]!];
   const shape = s.shape(x);
-  const from = shape && (axis < 0 ? axis + shape.length : axis);
-  if (shape !== undefined && shape.slice(from! + 1).every((d) => d === 1)) {
+  const later = shape?.slice((axis < 0 ? axis + shape.length : axis) + 1);
+  if (later?.every((d) => d === 1)) {
     s.node.set('axis', axis);
     return;
   }

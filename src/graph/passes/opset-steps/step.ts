@@ -1,4 +1,4 @@
-import { fail, int64, type Tensor } from '../../../tensor/index.ts';
+import { fail, type Tensor, tensor } from '../../../tensor/index.ts';
 import type { Graph } from '../../graph.ts';
 import { Node, type NodeInit } from '../../node.ts';
 import type { Dim, TypeInfo } from '../../value.ts';
@@ -64,10 +64,16 @@ export class StepContext {
 
   /** Turns an attribute of integers into input `i`; absent stays absent. */
   integersToInput(attribute: string, i: number): void {
-    const values = this.node.ints(attribute);
+    // As they stand: the largest 64-bit integer, which means "to the end", is no exact number.
+    const given = this.node.attributes.get(attribute);
+    if (given?.type === 'reference')
+      this.refuse(`its ${attribute} is an attribute of the function around it`);
+    if (given === undefined) return;
+    const numbers: readonly bigint[] =
+      given.type === 'ints' ? given.value : this.refuse(`its ${attribute} is ${given.type} and not ints`);
     this.node.attributes.delete(attribute);
-    if (values === undefined) return;
-    this.graph.setInput(this.node, i, this.constant(attribute, int64([values.length], values)));
+    const values = tensor('int64', [numbers.length], BigInt64Array.from(numbers));
+    this.graph.setInput(this.node, i, this.constant(attribute, values));
   }
 
   /** Puts other nodes in the place of this one. */
