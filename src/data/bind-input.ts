@@ -73,12 +73,7 @@ function bindDense(request: BindRequest, stored: readonly number[]): BoundInput 
     if (fits(dims, arranged)) {
       const channels = layouts.from === 'NHWC' ? picture[2]! : picture[0]!;
       if (spec.channels === 'BGR' && channels !== 3) {
-        fail('data/shape', {
-          input: port.name,
-          file: rows.source,
-          got: `${channels} channels`,
-          wanted: '3 channels for "channels": "BGR"',
-        });
+        wrongSpec(port, `"channels": "BGR" wants 3 channels, and ${rows.source} has ${channels}`);
       }
       rearrangement = {
         channels,
@@ -194,17 +189,16 @@ function featureChannels(n: Normalisation | undefined, dims: readonly number[]):
   };
 }
 
-function checkChannels({ port, rows }: BindRequest, n: Normalisation | undefined, channels: number): void {
+function checkChannels({ port }: BindRequest, n: Normalisation | undefined, channels: number): void {
   for (const [key, list] of Object.entries({ mean: n?.mean ?? [0], std: n?.std ?? [1] })) {
     if (list.length === 1 || list.length === channels) continue;
-    const got = `${list.length} numbers of "${key}"`;
-    fail('data/shape', {
-      input: port.name,
-      file: rows.source,
-      got,
-      wanted: `1 or ${channels}, one per channel`,
-    });
+    const wanted = channels === 1 ? '1' : `1 or ${channels}, one per channel`;
+    wrongSpec(port, `"${key}" has ${list.length} numbers, wanted ${wanted}`);
   }
+}
+
+function wrongSpec(port: PortInfo, problem: string): never {
+  fail('data/spec-invalid', { where: `the description of input '${port.name}'`, problems: [problem] });
 }
 
 function checkKind({ port, rows }: BindRequest, normalised: boolean): void {

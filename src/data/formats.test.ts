@@ -1,4 +1,5 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
+import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import type { PortInfo } from '../runtime/index.ts';
 import { type Batch, type Dataset, type DatasetSpec, memoryDataFolder, openDataset } from './index.ts';
@@ -241,4 +242,83 @@ test('a fixed batch is filled up with the last sample, and size tells how many c
   const [, last] = await all(dataset, 8);
   expect([last!.size, last!.feeds.x!.dims]).toEqual([1, [2, 3]]);
   expect([...(last!.feeds.x!.data as Float32Array)]).toEqual([7, 8, 9, 7, 8, 9]);
+});
+
+async function png(
+  height: number,
+  width: number,
+  color: { r: number; g: number; b: number },
+): Promise<Uint8Array> {
+  return sharp({ create: { width, height, channels: 3, background: color } })
+    .png()
+    .toBuffer();
+}
+
+test('pictures in class folders: RGB, stretched to the input, BGR when asked', async () => {
+  const files = {
+    'cat/1.png': await png(8, 6, { r: 255, g: 0, b: 51 }),
+    'dog/1.png': await png(4, 4, { r: 0, g: 255, b: 0 }),
+  };
+  const ports = [port('x', ['n', 3, 4, 4])];
+  const dataset = await open(files, ports);
+  const { x, labels } = await content(dataset);
+  expect([labels, dataset.labelNames]).toEqual([
+    [0, 1],
+    ['cat', 'dog'],
+  ]);
+  const centres = [0, 1, 2, 3, 4, 5].map((plane) => x[plane * 16 + 5]);
+  expect(centres).toEqual([1, 0, Math.fround(0.2), 0, 1, 0]);
+  expect(dataset.guesses).toMatchInlineSnapshot(`
+    [
+      "pictures are stretched to 4 x 4 (height x width), in RGB",
+      "the folders that the pictures lie in are their classes, by name",
+      "pixels of 'x' are divided by 255, with no mean and std: dataset.json can say otherwise",
+    ]
+  `);
+
+  const input = { file: '.', format: 'images', resize: [4, 4], channels: 'BGR', scale: '1/255' } as const;
+  const spec = { inputs: { x: { ...input, resize: [4, 4] as [number, number] } }, labels: { folders: true } };
+  const bgr = await content(await open(files, ports, spec));
+  expect([bgr.x[0], bgr.x[16], bgr.x[32]]).toEqual([Math.fround(0.2), 0, 1]);
+});
+
+test('pictures that a table names, cut from the centre, grey', async () => {
+  const files = {
+    'b.png': await png(8, 16, { r: 255, g: 255, b: 255 }),
+    'a.png': await png(8, 8, { r: 0, g: 0, b: 0 }),
+    'list.tsv': encode('file\tkind\nb.png\t1\na.png\t0\n'),
+  };
+  const spec: DatasetSpec = {
+    inputs: {
+      x: { file: 'list.tsv', format: 'images', key: 'file', resize: 6, crop: [4, 4], channels: 'gray' },
+    },
+    labels: { file: 'list.tsv', key: 'kind' },
+  };
+  const { x, labels } = await content(await open(files, [port('x', ['n', 1, 4, 4])], spec));
+  expect([x.length, x[0], x[16], labels]).toEqual([32, 255, 0, [1, 0]]);
+});
+
+test('a batch reads its own bytes and no others', async () => {
+  const inner = memoryDataFolder({ 'x.f32': new Uint8Array(4 * 3 * 1000) });
+  const reads: string[] = [];
+  const counting = {
+    ...inner,
+    async open(path: string) {
+      const source = await inner.open(path);
+      return { ...source, read: (at: number, n: number) => (reads.push(`${at}+${n}`), source.read(at, n)) };
+    },
+  };
+  const dataset = await openDataset(counting, x3);
+  expect(reads).toEqual([]);
+  for await (const _ of dataset.batches({ batchSize: 10, start: 100, end: 115 })) void _;
+  expect(reads).toEqual(['1200+120', '1320+60']);
+});
+
+test('reading stops when asked', async () => {
+  const dataset = await open({ 'x.f32': bytesOf(rows) }, x3);
+  const controller = new AbortController();
+  const iterate = async () => {
+    for await (const _ of dataset.batches({ batchSize: 1, signal: controller.signal })) controller.abort();
+  };
+  await expect(iterate()).rejects.toMatchObject({ code: 'run/aborted', exitCode: 130 });
 });

@@ -68,7 +68,9 @@ test('data that does not fit the model', async () => {
   expect(lines.join('\n')).toMatchInlineSnapshot(`
     "2 data/shape: Input 'x' wants samples of [3], but a.f32 holds [2]. Check the file, or "shape" and "layout" in dataset.json.
     2 data/shape: Input 'x' wants samples of [3, 4, 4], but a.u8 holds [4, 5, 3]. Check the file, or "shape" and "layout" in dataset.json.
-    2 data/shape: Input 'x' wants samples of 1 or 3, one per channel, but a.u8 holds 2 numbers of "mean". Check the file, or "shape" and "layout" in dataset.json.
+    2 data/spec-invalid: the description of input 'x' is not a valid dataset description:
+      "mean" has 2 numbers, wanted 1 or 3, one per channel
+    docs/data.md lists every key.
     2 data/dtype: Input 'x' wants int32, but a.f32 holds float32 (float32 would be rounded to int32). Convert the file, or feed another one in dataset.json.
     2 data/count-mismatch: a.f32 holds 2 samples, but l.u8 holds 3. Every array of a dataset wants one row per sample; check that the files belong together.
     2 data/label-range: Label 10 of sample 1 in l.u8 is out of range: the model tells 10 classes apart, 0 to 9. Check that labels and model belong together.
