@@ -305,7 +305,11 @@ test('a batch reads its own bytes and no others', async () => {
     ...inner,
     async open(path: string) {
       const source = await inner.open(path);
-      return { ...source, read: (at: number, n: number) => (reads.push(`${at}+${n}`), source.read(at, n)) };
+      const read = (at: number, n: number) => {
+        reads.push(`${at}+${n}`);
+        return source.read(at, n);
+      };
+      return { ...source, read };
     },
   };
   const dataset = await openDataset(counting, x3);
