@@ -2,7 +2,7 @@ import type { Graph } from '../graph.ts';
 import { loadWeight, type Weight } from '../weight.ts';
 import type { Enclosing } from './pass.ts';
 
-/** The numeric constant behind a name, in this graph or in one around it. */
+/** The numeric constant behind a name, in this graph or in one around it, also through Identity. */
 export function constantOf(
   graph: Graph,
   enclosing: Enclosing | undefined,
@@ -13,6 +13,7 @@ export function constantOf(
   if (own !== undefined) return own;
   const maker = graph.producer(value);
   if (maker !== undefined) {
+    if (maker.kind === 'Identity') return constantOf(graph, enclosing, maker.inputs[0]!);
     const attribute = maker.kind === 'Constant' ? maker.attributes.get('value') : undefined;
     return attribute?.type === 'tensor' && attribute.value.dtype !== 'string' ? attribute.value : undefined;
   }

@@ -11,7 +11,7 @@ describe.skipIf(runnableModels.length === 0)('real models (skipped without LOWBI
     const after = before.clone();
     await simplify(after);
     expect(await outputDifference(name, before, after)).toBeLessThan(tolerance);
-    expect([...after.graph.nodes].filter((n) => n.kind === 'BatchNormalization')).toEqual([]);
+    expect([...after.graph.nodes].map((n) => n.kind)).not.toContain('BatchNormalization');
     expect(after.graph.inputs.map((i) => i.name)).toEqual(
       before.graph.inputs.map((i) => i.name).filter((i) => !before.graph.initializers.has(i)),
     );
