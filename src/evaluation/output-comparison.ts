@@ -56,7 +56,7 @@ export class Closeness {
   }
 
   get cosine(): number {
-    const lengths = Math.sqrt(this.#signal) * Math.sqrt(this.#other);
+    const lengths = Math.sqrt(this.#signal * this.#other);
     if (lengths === 0) return this.#signal === this.#other ? 1 : 0;
     return Math.max(-1, Math.min(1, this.#product / lengths));
   }

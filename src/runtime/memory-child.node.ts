@@ -8,6 +8,8 @@ import type { Reply, Request } from './protocol.ts';
 
 type Without<R> = R extends unknown ? Omit<R, 'id' | 'session'> : never;
 
+// Nobody is left to tell.
+process.once('disconnect', () => process.exit());
 process.once('message', (request: MemoryRequest) => {
   measure(request).then(
     (peakBytes) => answer({ ok: true, peakBytes }),
@@ -16,7 +18,7 @@ process.once('message', (request: MemoryRequest) => {
 });
 
 function answer(reply: MemoryReply): void {
-  process.send!(reply, () => process.disconnect());
+  process.send!(reply, () => process.exit());
 }
 
 async function measure({ model, feeds, runtime, threads, runs }: MemoryRequest): Promise<number> {

@@ -1,5 +1,5 @@
 import { platform } from '#runtime-platform';
-import { fail } from '../tensor/index.ts';
+import { fail, throwIfAborted } from '../tensor/index.ts';
 import { withExternalData } from './external-model.ts';
 import type { Feeds, RuntimeModel, RuntimeName } from './runtime.ts';
 import { tidyMessage } from './tidy-message.ts';
@@ -10,17 +10,24 @@ const defaultRuns = 3;
 /**
  * Growth of resident memory, in bytes, while the model is loaded and run in a process of its own: peak less
  * what the process took before, with ONNX Runtime already in it. undefined in a page, where nobody can see.
- * @throws runtime/memory-failed when the process cannot load or run the model.
+ * @throws runtime/memory-failed when the process cannot load or run the model; run/aborted.
  */
 export async function measureMemory(
   model: RuntimeModel,
   feeds: Feeds,
-  options: { readonly runtime: RuntimeName; readonly threads: number; readonly runs?: number },
+  options: {
+    readonly runtime: RuntimeName;
+    readonly threads: number;
+    readonly runs?: number;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<number | undefined> {
-  const { runtime, threads, runs = defaultRuns } = options;
+  const { runtime, threads, runs = defaultRuns, signal } = options;
+  throwIfAborted(signal);
   if (platform.measureMemory === undefined) return undefined;
   const own = runtime === 'wasm' && 'path' in model ? await withExternalData(model.path) : model;
-  const reply = await platform.measureMemory({ model: own, feeds, runtime, threads, runs });
+  const reply = await platform.measureMemory({ model: own, feeds, runtime, threads, runs }, signal);
+  throwIfAborted(signal);
   if (!reply.ok) fail('runtime/memory-failed', { runtime, message: tidyMessage(reply.message) });
   return reply.peakBytes;
 }

@@ -74,12 +74,14 @@ function startWorker(start: WorkerStart): WorkerChannel {
   };
 }
 
-function measureMemory(request: MemoryRequest): Promise<MemoryReply> {
+function measureMemory(request: MemoryRequest, signal?: AbortSignal): Promise<MemoryReply> {
   return new Promise((resolve) => {
     const child = fork(builtScript('memory-child.node'), {
       serialization: 'advanced',
       execArgv: ['--expose-gc'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      signal,
+      killSignal: 'SIGKILL',
     });
     child.once('message', (reply: MemoryReply) => resolve(reply));
     child.once('error', (error) => resolve({ ok: false, message: error.message }));

@@ -7,7 +7,7 @@ export interface RuntimePlatform {
   startWorker(start: WorkerStart): WorkerChannel;
   probe(): Promise<Capabilities>;
   /** Absent where the memory of a process cannot be seen. */
-  measureMemory?(request: MemoryRequest): Promise<MemoryReply>;
+  measureMemory?(request: MemoryRequest, signal?: AbortSignal): Promise<MemoryReply>;
 }
 
 /** Work whose memory is measured in a process of its own. */

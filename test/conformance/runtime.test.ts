@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFile, openFolder } from '../../src/files/index.ts';
 import {
@@ -360,6 +361,37 @@ test.each(['process.exit(7)', 'throw new Error("lost")'])(
     expect(stderr).not.toContain('Napi');
   },
 );
+
+test('without onnxruntime-node, wasm takes over and says so', async () => {
+  // The built package beside node_modules that lack it.
+  const root = resolve(import.meta.dirname, '../..');
+  const copy = join(folder, 'package');
+  await cp(join(root, 'dist', 'src'), join(copy, 'dist', 'src'), { recursive: true });
+  await cp(join(root, 'package.json'), join(copy, 'package.json'));
+  await mkdir(join(copy, 'node_modules'));
+  for (const name of await readdir(join(root, 'node_modules'))) {
+    if (name === 'onnxruntime-node' || name.startsWith('.')) continue;
+    await symlink(join(root, 'node_modules', name), join(copy, 'node_modules', name), 'junction');
+  }
+  const script = `
+    const { createRuntime, capabilities } = await import('./dist/src/runtime/index.js');
+    const runtime = await createRuntime();
+    const native = await createRuntime('native').catch((e) => e.code);
+    console.log(JSON.stringify([(await capabilities()).runtimes, runtime.name, runtime.notes, native]));
+    await runtime.close();`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: copy,
+  });
+  const [runtimes, name, notes, native] = JSON.parse(stdout);
+  expect({ runtimes, name, native }).toEqual({
+    runtimes: ['wasm'],
+    name: 'wasm',
+    native: 'runtime/unavailable',
+  });
+  expect(notes.join().replace(/imported from \S+/, 'imported from FILE')).toMatchInlineSnapshot(
+    `"The native runtime cannot start: Cannot find package 'onnxruntime-node' imported from FILE 'native' needs the package onnxruntime-node, 'webgpu' a graphics adapter, 'wasm' onnxruntime-web. Using the next runtime instead; it is slower."`,
+  );
+});
 
 /** y = x * [0, 1, ..., 1023], a weight that goes to external data. */
 const bigEnough = model((g) => {
