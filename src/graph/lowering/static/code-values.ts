@@ -4,7 +4,8 @@ import type { Graph } from '../../graph.ts';
 import type { Node } from '../../node.ts';
 import { weightOf } from '../../weight.ts';
 import type { EmitContext, ValueParameters } from './apply.ts';
-import { operators, type QuantizableOperator } from './operators.ts';
+import { operators } from './operators.ts';
+import type { QuantizableOperator } from './quantizable-operator.ts';
 
 /** Codes of values and the conversions to and from them: what both forms build on. */
 export class CodeValues {

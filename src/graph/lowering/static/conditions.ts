@@ -7,6 +7,8 @@ import type { TypeInfo } from '../../value.ts';
 export interface RowContext {
   readonly graph: Graph;
   readonly types: ReadonlyMap<string, TypeInfo>;
+  /** Float32 constants of one value. */
+  readonly scalars: ReadonlyMap<string, number>;
 }
 
 type Condition = (node: Node, context: RowContext) => true | string;
@@ -53,13 +55,9 @@ export const constantBias: Condition = (node, { graph }) => {
 };
 
 /** Bounds that are absent, attributes, or scalar float32 constants. */
-export const clipBounds: Condition = (node, { graph }) => {
+export const clipBounds: Condition = (node, { scalars }) => {
   for (const name of node.inputs.slice(1)) {
-    if (name === '') continue;
-    const bound = graph.constant(name);
-    if (bound === undefined) return `its bound '${name}' is not a constant`;
-    if (bound.dtype !== 'float32' || elementCount(bound.dims) !== 1)
-      return `its bound '${name}' is no float32 scalar`;
+    if (name !== '' && !scalars.has(name)) return `its bound '${name}' is no float32 constant`;
   }
   return true;
 };
@@ -74,9 +72,9 @@ export const resizeNearest: Condition = (node) => {
   return mode === 'nearest' ? true : `ONNX Runtime resizes in float when the mode is ${mode}`;
 };
 
-/** Padding of zeros becomes padding of zero points; other constants may not be a code. */
-export const padsWithZero: Condition = (node) => {
-  const mode = node.string('mode', 'constant');
-  if (mode !== 'constant') return true;
-  return (node.inputs[2] ?? '') === '' ? true : 'it pads with a value of its own';
+/** Zeros become zero points; another value may have no code. */
+export const padsWithZero: Condition = (node, { scalars }) => {
+  const value = node.inputs[2] ?? '';
+  if (node.string('mode', 'constant') !== 'constant' || value === '') return true;
+  return scalars.get(value) === 0 ? true : `it pads with '${value}', not with 0`;
 };

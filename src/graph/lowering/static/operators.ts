@@ -1,65 +1,13 @@
-import type { Node } from '../../node.ts';
 import {
   all,
   clipBounds,
   constantBias,
   constantWeight,
   padsWithZero,
-  type RowContext,
   resizeNearest,
   singleOutput,
 } from './conditions.ts';
-
-/**
- * THE table of static quantization: which operators compute in integers, and what ONNX Runtime 1.30 makes of
- * them on a CPU. Kernel columns were read off the optimized graph of one-operator QDQ models (level
- * 'extended', opset 13 and 21); operators.test.ts reads them off again.
- *
- * What the measurements taught, beyond the rows:
- * - Conv fuses only when its output is quantized too; Gemm and MatMul may give floats.
- * - Gemm fuses only when the DequantizeLinear of its weight names a zero point. Bias needs none.
- * - A float bias leaves a Gemm with float output in float; an int32 bias does not.
- * - MatMul followed by Add of a constant is first fused to a float Gemm: Q between them prevents it.
- * - On x86 int8 activations are read as uint8 while loading; a constant second operand (Add, Mul, Where) is
- *   not, and the node stays float. With opset 21 and later, a Q or DQ that moves past a pass-through operator
- *   keeps output_dtype int8, and the model does not load. So uint8 activations are the default.
- */
-export interface QuantizableOperator {
-  /**
-   * anchor: heavy work, pays for conversions around it. follower: light, joins integer neighbours.
-   * passThrough: moves or selects codes; output and input share scale and zero point. clamp: the same,
-   * cut to bounds; melts into the producer's range where it can. none: stays float.
-   */
-  readonly role: 'anchor' | 'follower' | 'passThrough' | 'clamp' | 'none';
-  /** What each input is. `rest` for variadic ones. Inputs without a role are read as they are. */
-  readonly inputs: readonly InputRole[];
-  readonly rest?: InputRole;
-  /** Axis of the output channels of the weight. */
-  readonly weightAxis?: (node: Node, rank: number) => number;
-  /** The output's range is known beforehand: sigmoid and softmax fill [0, 1). */
-  readonly fixedRange?: 'unit';
-  /** May give floats: the kernel with float output. */
-  readonly floatOutput?: string;
-  /** The kernel's saturation can stand for a Relu or Clip behind it. */
-  readonly absorbsClamp?: true;
-  /** Works on the codes itself: written so in QDQ form too (uint8 only), because nothing fuses it. */
-  readonly onCodes?: true;
-  /** How the integer operator takes its operands (see emit-qoperator.ts); pass-through ones stay what they are. */
-  readonly operands?: 'conv' | 'gemm' | 'matmul' | 'all' | 'concat';
-  /** The optimized graph's operator, by activation format, with `constant` second operands apart. */
-  readonly kernel: Kernels;
-  /** True, or why this node stays float. */
-  readonly accepts?: (node: Node, context: RowContext) => true | string;
-  /** Role none: why. */
-  readonly why?: string;
-}
-
-export type InputRole = 'activation' | 'weight' | 'bias' | 'parameter';
-
-export interface Kernels {
-  readonly uint8: string | undefined;
-  readonly int8: string | undefined;
-}
+import type { Kernels, QuantizableOperator } from './quantizable-operator.ts';
 
 const both = (name: string): Kernels => ({ uint8: name, int8: name });
 const noKernel: Kernels = { uint8: undefined, int8: undefined };
@@ -80,6 +28,29 @@ const passThrough = (kernel: string, more: Partial<QuantizableOperator> = {}): Q
   ...more,
 });
 
+/**
+ * THE table of static quantization: which operators compute in integers, and what ONNX Runtime 1.30 makes of
+ * them on a CPU. The kernel columns were read off the optimized graphs of one-operator QDQ models;
+ * operators.test.ts reads them off again.
+ *
+ * What the measurements taught, beyond the rows:
+ * - Conv fuses only when its output is quantized too; Gemm and MatMul may give floats.
+ * - Gemm fuses only when the DequantizeLinear of its weight names a zero point. A bias needs none.
+ * - A float bias leaves a Gemm with float output in float; an int32 bias does not.
+ * - MatMul and an Add of a constant are first fused into a float Gemm; a QuantizeLinear between prevents it.
+ * - A float Conv, ConvTranspose or Gemm between DequantizeLinear and QuantizeLinear is quantized by the
+ *   runtime itself, per tensor (see code-values.ts).
+ * - On x86, int8 activations are read as uint8 while loading. A constant second operand (Add, Mul, Where) is
+ *   not, and the node stays float; int8 Clip or Pad beside a Conv keep that in float too. From opset 21 on, a
+ *   conversion that moves past a pass-through operator keeps output_dtype int8, and the model does not load.
+ *   What runs is slower: 2 to 4 times in QDQ form, 15 times in QOperator form (s8 x s8 has no fast kernel).
+ * - Weights of uint8 run at half the speed of int8 ones, or less.
+ *
+ * Speed against float (AVX512-VNNI, one thread, [1, 64, 56, 56]): Conv 2 to 3.3, depthwise too; Add 3, Sigmoid
+ * 2.8, Transpose 2.6, Clip 2.3, GlobalAveragePool 2, Mul 1.9, Concat 1.6 (2.2 with one scale), Pad 1.7,
+ * Where 1.7, LeakyRelu 1.3, Resize 1.3; AveragePool 0.2, Softmax 0.4. MaxPool is 0.6 by itself, but 1.5
+ * between convolutions. QuantizeLinear costs 0.3 ns a value, DequantizeLinear 0.5.
+ */
 export const operators = {
   Conv: {
     role: 'anchor',
@@ -139,11 +110,11 @@ export const operators = {
     operands: 'all',
     kernel: both('com.microsoft.QLinearWhere'),
   },
-  AveragePool: unary('com.microsoft.QLinearAveragePool', { absorbsClamp: true }),
+  AveragePool: unary('com.microsoft.QLinearAveragePool', { absorbsClamp: true, slow: true }),
   GlobalAveragePool: unary('com.microsoft.QLinearGlobalAveragePool', { absorbsClamp: true }),
   LeakyRelu: unary('com.microsoft.QLinearLeakyRelu'),
   Sigmoid: unary('com.microsoft.QLinearSigmoid', { fixedRange: 'unit' }),
-  Softmax: unary('com.microsoft.QLinearSoftmax', { fixedRange: 'unit' }),
+  Softmax: unary('com.microsoft.QLinearSoftmax', { fixedRange: 'unit', slow: true }),
 
   Relu: { role: 'clamp', inputs: ['activation'], onCodes: true, kernel: { uint8: 'Clip', int8: undefined } },
   Clip: {

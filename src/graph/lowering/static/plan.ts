@@ -4,10 +4,11 @@ import type { Model } from '../../model.ts';
 import type { Node } from '../../node.ts';
 import { inferShapes } from '../../passes/infer-shapes.ts';
 import type { KeptNodeRecord, NodeFilter } from '../lowering.ts';
-import { type Bounds, readClampBounds } from './clamp.ts';
-import type { QuantizableOperator } from './operators.ts';
+import { type Bounds, clampBounds } from './clamp.ts';
 import { activationScheme, type StaticOptions } from './options.ts';
+import type { QuantizableOperator } from './quantizable-operator.ts';
 import { findRegion } from './region.ts';
+import { readScalars } from './scalars.ts';
 import { groupValues, type ScaleGroup } from './scale-groups.ts';
 
 /** A node that will compute in integers. */
@@ -55,10 +56,11 @@ export async function planStatic(
 ): Promise<StaticPlan> {
   const { graph } = model;
   const types = await inferShapes(model);
-  const { integer, kept } = findRegion({ graph, types, options, filter });
+  const scalars = await readScalars(graph);
+  const { integer, kept } = findRegion({ graph, types, scalars, options, filter });
 
   const nodes = new Map<string, PlannedNode>();
-  const clamps = await planClamps(graph, integer);
+  const clamps = planClamps(graph, integer, scalars);
   for (const [node, { row, floatOutput }] of integer) {
     if (clamps.absorbed.has(node)) continue;
     const clamp = clamps.behind.get(node);
@@ -100,13 +102,17 @@ interface AbsorbedClamp extends Bounds {
 }
 
 /** Relu and Clip that melt into their producer, and the bounds of those that stay. */
-async function planClamps(graph: Graph, integer: ReturnType<typeof findRegion>['integer']) {
+function planClamps(
+  graph: Graph,
+  integer: ReturnType<typeof findRegion>['integer'],
+  scalars: ReadonlyMap<string, number>,
+) {
   const absorbed = new Set<Node>();
   const behind = new Map<Node, AbsorbedClamp>();
   const bounds = new Map<Node, Bounds>();
   for (const [node, { row, floatOutput }] of integer) {
     if (row.role === 'clamp') {
-      if (!absorbed.has(node)) bounds.set(node, await readClampBounds(node, graph));
+      if (!absorbed.has(node)) bounds.set(node, clampBounds(node, scalars));
       continue;
     }
     if (!row.absorbsClamp || floatOutput) continue;
@@ -117,7 +123,7 @@ async function planClamps(graph: Graph, integer: ReturnType<typeof findRegion>['
       const next = consumers[0];
       if (consumers.length !== 1 || next === undefined || graph.isOutput(output)) break;
       if (integer.get(next)?.row.role !== 'clamp') break;
-      const own = await readClampBounds(next, graph);
+      const own = clampBounds(next, scalars);
       absorbed.add(next);
       bounds.delete(next);
       output = next.outputs[0]!;

@@ -2,12 +2,15 @@ import type { Graph } from '../../graph.ts';
 import type { Node } from '../../node.ts';
 import type { TypeInfo } from '../../value.ts';
 import type { KeptNodeRecord, NodeFilter } from '../lowering.ts';
-import { operators, type QuantizableOperator } from './operators.ts';
+import { operators } from './operators.ts';
 import type { StaticOptions } from './options.ts';
+import { unprofitable } from './payoff.ts';
+import type { QuantizableOperator } from './quantizable-operator.ts';
 
 interface Surroundings {
   readonly graph: Graph;
   readonly types: ReadonlyMap<string, TypeInfo>;
+  readonly scalars: ReadonlyMap<string, number>;
   readonly options: StaticOptions;
   readonly filter: NodeFilter;
 }
@@ -32,14 +35,14 @@ export function activationInputs(node: Node, row: QuantizableOperator, graph: Gr
  * pass-through operators and clamps that lie on a way between codes. What would only add conversions is left
  * float, and so is everything that the table, the filter or the node's own shape rules out.
  */
-export function findRegion({ graph, types, options, filter }: Surroundings): Region {
+export function findRegion({ graph, types, scalars, options, filter }: Surroundings): Region {
   const candidates = new Map<Node, QuantizableOperator>();
   const reasons = new Map<Node, string>();
   const order = graph.topologicalOrder();
   for (const node of order) {
     const row = rows[node.kind];
     if (row === undefined) continue;
-    const verdict = judge(node, row, { graph, types, options, filter });
+    const verdict = judge(node, row, { graph, types, scalars, options, filter });
     if (verdict === true) candidates.set(node, row);
     else if (verdict !== undefined) reasons.set(node, verdict);
   }
@@ -86,6 +89,11 @@ export function findRegion({ graph, types, options, filter }: Surroundings): Reg
     }
   }
 
+  for (const node of unprofitable(graph, candidates, types)) {
+    candidates.delete(node);
+    reasons.set(node, 'too small: conversions around it would take longer than its arithmetic saves');
+  }
+
   const integer: Region['integer'] = new Map();
   for (const node of order) {
     const row = candidates.get(node);
@@ -102,7 +110,7 @@ export function findRegion({ graph, types, options, filter }: Surroundings): Reg
 function judge(
   node: Node,
   row: QuantizableOperator,
-  { graph, types, options, filter }: Surroundings,
+  { graph, types, scalars, options, filter }: Surroundings,
 ): true | string | undefined {
   const dtype = (value: string) => {
     const type = types.get(value);
@@ -120,7 +128,10 @@ function judge(
   if (row.role === 'anchor' && options.depthwise === 'float' && isDepthwise(node)) {
     return 'depthwise: on this CPU its integer kernel is no faster than its float one';
   }
-  return row.accepts?.(node, { graph, types }) ?? true;
+  if (row.slow && options.slowKernels !== 'int8') {
+    return 'its integer kernel is slower than its float one, conversions included';
+  }
+  return row.accepts?.(node, { graph, types, scalars }) ?? true;
 }
 
 /** A convolution in which every channel is on its own. */
