@@ -8,7 +8,6 @@ interface Functions {
     isFixed: boolean,
     zero: number,
     isSigned: boolean,
-    maxScale: number,
     ratios: number,
     ratioLength: number,
     tile: number,
@@ -112,7 +111,6 @@ export async function createAffineKernel(): Promise<AffineKernel> {
         fixed !== undefined,
         fixed ?? 0,
         spec.signedScale,
-        spec.maxScale,
         RATIOS,
         count,
         SCRATCH,
@@ -130,7 +128,7 @@ export async function createAffineKernel(): Promise<AffineKernel> {
     },
 
     quantize(values, layout, scale, zero, { minCode, maxCode }, codes) {
-      call.configure(minCode, maxCode, false, 0, false, 1, RATIOS, 0, SCRATCH, SCRATCH_WEIGHTS);
+      call.configure(minCode, maxCode, false, 0, false, RATIOS, 0, SCRATCH, SCRATCH_WEIGHTS);
       const bytes = codes.BYTES_PER_ELEMENT;
       const signed = codes instanceof Int8Array || codes instanceof Int16Array;
       const ArrayType = codes.constructor as new (

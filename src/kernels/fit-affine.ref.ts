@@ -13,8 +13,6 @@ export interface FitSpec {
   readonly zeroPoint?: number;
   /** The scale may be negative, so that the largest magnitude lands on the more negative code. */
   readonly signedScale: boolean;
-  /** No scale is larger: see `largestScale`. */
-  readonly maxScale: number;
   /** Tried ranges as parts of the full one; empty takes the full range as it is (min-max). */
   readonly ratios: Float32Array;
 }
@@ -25,9 +23,13 @@ export interface FitSpec {
  */
 export const TINY = 2 ** -110;
 
-/** Largest scale with which `steps` steps are still finite: blocks at the very end of the float range. */
-export function largestScale(steps: number): number {
-  return f((3.4028234663852886e38 * (1 - 2 ** -20)) / steps);
+/** A little below the largest float32: what the code furthest from the zero point may stand for. */
+const MAX_VALUE = f(3.4028234663852886e38 * (1 - 2 ** -20));
+
+/** The scale, made smaller where the furthest of `steps` steps would not be finite. */
+export function finiteScale(scale: number, steps: number): number {
+  const limit = f(MAX_VALUE / steps);
+  return Math.min(limit, Math.max(-limit, scale));
 }
 
 /** Least-squares passes after the best start is known. */
@@ -87,7 +89,7 @@ export function fitBlockRef(
   zero: Float32Array,
   at: number,
 ): void {
-  const { minCode, maxCode, signedScale, maxScale, ratios } = spec;
+  const { minCode, maxCode, signedScale, ratios } = spec;
   let min = 0;
   let max = 0;
   for (const v of values) {
@@ -107,8 +109,9 @@ export function fitBlockRef(
       fixed !== undefined
         ? f(largest / Math.min(maxCode - fixed, fixed - minCode))
         : f((max - min) / (maxCode - minCode)); // in doubles: the difference may not fit in float32
-    scale[at] = Math.min(maxScale, step);
-    zero[at] = fixed ?? clamp(nearest(f(minCode - f(min / step))), minCode, maxCode);
+    const zeroPoint = fixed ?? clamp(nearest(f(minCode - f(min / step))), minCode, maxCode);
+    scale[at] = finiteScale(step, Math.max(zeroPoint - minCode, maxCode - zeroPoint));
+    zero[at] = zeroPoint;
     return;
   }
 
@@ -157,7 +160,7 @@ export function fitBlockRef(
       bestScale = trial.scale;
     }
   }
-  scale[at] = clamp(f(largest * bestScale), -maxScale, maxScale);
+  scale[at] = finiteScale(f(largest * bestScale), Math.max(bestZero - minCode, maxCode - bestZero));
   zero[at] = bestZero;
 }
 

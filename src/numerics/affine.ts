@@ -1,7 +1,7 @@
 import {
   decodeSmallFloat,
   encodeSmallFloat,
-  largestScale,
+  finiteScale,
   nearest,
   smallFloats,
   TINY,
@@ -34,12 +34,11 @@ export function integerCodes(bits: number, signed: boolean, choice: Partial<Rang
  * still finite.
  */
 export function storedScale(scale: number, steps: number, choice: Partial<RangeChoice>): number {
-  const limit = largestScale(steps);
-  let stored = Math.max(-limit, Math.min(limit, f(scale)));
+  let stored = finiteScale(f(scale), steps);
   if (choice.powerOfTwo) {
     // The next power of two: every value that had a code keeps one.
-    const exponent = Math.min(Math.floor(Math.log2(limit)), Math.ceil(Math.log2(Math.abs(stored))));
-    stored = Math.sign(stored) * 2 ** exponent;
+    const power = 2 ** Math.ceil(Math.log2(Math.abs(stored)));
+    stored = Math.sign(stored) * (finiteScale(power, steps) < power ? power / 2 : power);
   }
   if (choice.scaleType === 'float16' || choice.scaleType === 'bfloat16') {
     const row = smallFloats[choice.scaleType];
@@ -51,9 +50,9 @@ export function storedScale(scale: number, steps: number, choice: Partial<RangeC
   return stored;
 }
 
-/** The furthest that a code can be from the zero point. */
-export function stepsOf({ minCode, maxCode, symmetricZero }: CodeRange, symmetric: boolean): number {
-  return symmetric ? Math.max(maxCode - symmetricZero, symmetricZero - minCode) : maxCode - minCode;
+/** How far codes go from a zero point. */
+export function stepsFrom(zeroPoint: number, { minCode, maxCode }: CodeRange): number {
+  return Math.max(maxCode - zeroPoint, zeroPoint - minCode);
 }
 
 /**
@@ -71,12 +70,15 @@ export function affineFromRange(
   const { minCode, maxCode, symmetricZero } = codes;
   if (choice.symmetric) {
     const steps = Math.min(maxCode - symmetricZero, symmetricZero - minCode);
-    const scale = largest < TINY ? 1 : storedScale(f(largest / steps), stepsOf(codes, true), choice);
+    const scale =
+      largest < TINY ? 1 : storedScale(f(largest / steps), stepsFrom(symmetricZero, codes), choice);
     return { scale, zeroPoint: symmetricZero };
   }
   if (largest < TINY) return { scale: 1, zeroPoint: Math.max(minCode, Math.min(maxCode, 0)) };
   // In doubles: max - min of two huge float32 may not fit in one.
-  const scale = storedScale(f((high - low) / (maxCode - minCode)), stepsOf(codes, false), choice);
-  const zeroPoint = Math.max(minCode, Math.min(maxCode, nearest(f(minCode - f(low / scale)))));
-  return { scale, zeroPoint };
+  const full = f((high - low) / (maxCode - minCode));
+  const zeroOf = (scale: number) =>
+    Math.max(minCode, Math.min(maxCode, nearest(f(minCode - f(low / scale)))));
+  const scale = storedScale(full, stepsFrom(zeroOf(full), codes), choice);
+  return { scale, zeroPoint: zeroOf(scale) };
 }

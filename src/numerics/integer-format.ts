@@ -1,5 +1,5 @@
-import { type FitSpec, fitBlockRef, kernels, largestScale, nearestEven } from '../kernels/index.ts';
-import { affineFromRange, type CodeRange, integerCodes, stepsOf, storedScale } from './affine.ts';
+import { type FitSpec, fitBlockRef, kernels, nearestEven } from '../kernels/index.ts';
+import { affineFromRange, type CodeRange, integerCodes, stepsFrom, storedScale } from './affine.ts';
 import type { FormatName } from './formats.ts';
 import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
 import { octavClip } from './octav.ts';
@@ -38,7 +38,6 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     maxCode: codes.maxCode,
     zeroPoint: choice.symmetric === false ? undefined : codes.symmetricZero,
     signedScale: signedScale && !choice.restricted && !choice.powerOfTwo,
-    maxScale: largestScale(stepsOf(codes, choice.symmetric !== false)),
     ratios: rangeOf(choice) === 'mse' ? SEARCHED_PARTS[bits] : FULL_RANGE,
   });
   const rangeOf = (choice: FitChoice) => choice.range ?? format.defaultRange;
@@ -104,7 +103,7 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
       const zero = new Float32Array(1);
       fitBlockRef(values, importance, specOf(codes, choice), scale, zero, 0);
       return {
-        scale: storedScale(scale[0]!, stepsOf(codes, choice.symmetric !== false), choice),
+        scale: storedScale(scale[0]!, stepsFrom(zero[0]!, codes), choice),
         zeroPoint: zero[0]!,
         ...limits(codes),
       };
@@ -148,9 +147,9 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
         });
       } else {
         affine.fit(values, importance, layout, specOf(range, choice), scale, zero);
-        const steps = stepsOf(range, choice.symmetric !== false);
         if (choice.scaleType)
-          for (let i = 0; i < blocks; i++) scale[i] = storedScale(scale[i]!, steps, choice);
+          for (let i = 0; i < blocks; i++)
+            scale[i] = storedScale(scale[i]!, stepsFrom(zero[i]!, range), choice);
       }
       const codes = new Codes(values.length);
       affine.quantize(values, layout, scale, zero, range, codes);

@@ -6,6 +6,7 @@
  */
 
 const TINY: f32 = reinterpret<f32>(0x08800000); // 2^-110
+const MAX_VALUE: f32 = reinterpret<f32>(0x7f7fffef);
 const REFINEMENTS: i32 = 2;
 
 // What the blocks of one call share: set by `configure`. Globals belong to the instance.
@@ -14,7 +15,6 @@ let highest: f32 = 0; // largest code
 let fixedZero: bool = false;
 let zeroCode: f32 = 0; // the fixed zero point
 let signedScale: bool = false;
-let maxScale: f32 = 0;
 let ratios: usize = 0; // f32 [ratioCount], an even number of them
 let ratioCount: i32 = 0;
 let tile: usize = 0; // f32x4 [block]: four blocks, transposed and divided by their largest magnitude
@@ -26,7 +26,6 @@ export function configure(
   isFixed: bool,
   zero: f32,
   isSigned: bool,
-  largestScale: f32,
   ratioPointer: usize,
   ratioLength: i32,
   scratch: usize,
@@ -37,7 +36,6 @@ export function configure(
   fixedZero = isFixed;
   zeroCode = zero;
   signedScale = isSigned;
-  maxScale = largestScale;
   ratios = ratioPointer;
   ratioCount = ratioLength;
   tile = scratch;
@@ -224,7 +222,9 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
     bestScale = v128.bitselect(scaleA, bestScale, better);
   }
   let scale = f32x4.mul(largest, bestScale);
-  scale = f32x4.pmin(f32x4.splat(maxScale), f32x4.pmax(f32x4.splat(-maxScale), scale));
+  const steps = f32x4.pmax(f32x4.sub(bestZero, minCode), f32x4.sub(maxCode, bestZero));
+  const limit = f32x4.div(f32x4.splat(MAX_VALUE), steps);
+  scale = f32x4.pmin(limit, f32x4.pmax(f32x4.neg(limit), scale));
   const atRest = fixedZero ? zeroCode : max<f32>(lowest, min<f32>(highest, 0));
   fitScale = v128.bitselect(one, scale, vanishing);
   fitZero = v128.bitselect(f32x4.splat(atRest), bestZero, vanishing);
@@ -305,6 +305,11 @@ function searchBlocks(
   else v128.store_lane<f32>(zero + at, fitZero, 3);
 }
 
+// @ts-ignore: decorator
+@inline function finite(scale: f32, zeroPoint: f32): f32 {
+  return min(MAX_VALUE / max(zeroPoint - lowest, highest - zeroPoint), scale);
+}
+
 /** Without ratios: the full range of one block as it is. */
 function fullRange(at: usize, n: i32, scale: usize, zero: usize): void {
   let lows = f32x4.splat(0);
@@ -336,14 +341,16 @@ function fullRange(at: usize, n: i32, scale: usize, zero: usize): void {
     return;
   }
   if (fixedZero) {
-    store<f32>(scale, min(maxScale, largest / min<f32>(highest - zeroCode, zeroCode - lowest)));
+    const step = largest / min<f32>(highest - zeroCode, zeroCode - lowest);
+    store<f32>(scale, finite(step, zeroCode));
     store<f32>(zero, zeroCode);
     return;
   }
   // In f64: the difference of two huge values may not fit in f32.
   const step = <f32>((<f64>most - <f64>least) / <f64>(highest - lowest));
-  store<f32>(scale, min(maxScale, step));
-  store<f32>(zero, max(lowest, min(highest, nearest(lowest - least / step))));
+  const zeroPoint = max(lowest, min(highest, nearest(lowest - least / step)));
+  store<f32>(scale, finite(step, zeroPoint));
+  store<f32>(zero, zeroPoint);
 }
 
 /** values, weights (0: none): f32 [rows, length]; scale, zero: f32 [rows, ceil(length / block)]. */
