@@ -25,7 +25,7 @@ export async function measureMemory(
   const { runtime, threads, runs = defaultRuns, signal } = options;
   throwIfAborted(signal);
   if (platform.measureMemory === undefined) return undefined;
-  const own = runtime === 'wasm' && 'path' in model ? await withExternalData(model.path) : model;
+  const own = runtime !== 'native' && 'path' in model ? await withExternalData(model.path) : model;
   const reply = await platform.measureMemory({ model: own, feeds, runtime, threads, runs }, signal);
   throwIfAborted(signal);
   if (!reply.ok) fail('runtime/memory-failed', { runtime, message: tidyMessage(reply.message) });

@@ -70,6 +70,7 @@ export class WorkerRuntime implements Runtime {
       (reply) => this.#receive(reply),
       (why) => this.#lost(why),
     );
+    if (signal?.aborted) abort();
     this.version = (await started).version;
   }
 
@@ -87,7 +88,7 @@ export class WorkerRuntime implements Runtime {
       return new LowbitError(code, { model: name, runtime: this.version, message: tidyMessage(text) });
     };
     const session = this.#nextSession++;
-    const resolved = this.name === 'wasm' && 'path' in model ? await withExternalData(model.path) : model;
+    const resolved = this.name !== 'native' && 'path' in model ? await withExternalData(model.path) : model;
     const own = ownModel(resolved);
     const buffers = 'path' in own ? [] : [own.bytes, ...(own.externalData ?? []).map((e) => e.data)];
     const loaded = await this.#call<Loaded>(
