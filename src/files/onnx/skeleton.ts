@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
-import { fail } from '../../tensor/index.ts';
+import { type ErrorDetails, fail, LowbitError } from '../../tensor/index.ts';
 import type { ByteSource } from '../bytes.ts';
 import { ByteBuilder } from './byte-builder.ts';
 import { ModelProtoSchema, NodeProtoSchema, TensorProtoSchema } from './generated/onnx_pb.ts';
@@ -19,6 +19,8 @@ export interface Skeleton {
 
 /** The field of TensorProto, unused by ONNX, in which a skeleton's tensor holds its payload's index. */
 export const PAYLOAD_FIELD = 536_870_911;
+
+const GRAPH_FIELD = ModelProtoSchema.field.graph.number;
 
 /** Messages may nest this deep, as in other protobuf readers; a subgraph takes three levels. */
 const DEPTH_LIMIT = 100;
@@ -49,13 +51,25 @@ const dataFields: ReadonlyMap<number, Segment['field']> = new Map([
 export async function readSkeleton(source: ByteSource): Promise<Skeleton> {
   if (source.size === 0) fail('onnx/not-onnx', { file: source.name, why: 'it is empty' });
   const walker = new Walker(source);
-  await walker.message(ModelProtoSchema, source.size, 1);
+  try {
+    await walker.message(ModelProtoSchema, source.size, 1);
+  } catch (error) {
+    if (walker.sawGraph || !(error instanceof LowbitError) || error.code !== 'onnx/malformed') throw error;
+    const { offset, what } = error.details as ErrorDetails['onnx/malformed'];
+    fail(
+      'onnx/not-onnx',
+      { file: source.name, why: `no graph comes before byte ${offset}, where ${what}` },
+      error,
+    );
+  }
   return { proto: walker.out.finish(), payloads: walker.payloads };
 }
 
 class Walker {
   readonly out = new ByteBuilder();
   readonly payloads: Payload[] = [];
+  /** Whether this looks like a model: damage before its graph means that it is something else. */
+  sawGraph = false;
   readonly #reader: WireReader;
   #messages = 0;
   #nodes = 0;
@@ -79,6 +93,8 @@ class Walker {
       const isShortTag = reader.position === start + 1;
       const number = Math.floor(key / 8);
       const wireType = key % 8;
+      if (desc === ModelProtoSchema && number === GRAPH_FIELD && wireType === wireTypes.bytes)
+        this.sawGraph = true;
       const field = fields.get(number);
       if (number === 0 || number > PAYLOAD_FIELD) this.#bad(start, `field number ${number} does not exist`);
       if (field !== undefined && !field.wireTypes.includes(wireType)) {
