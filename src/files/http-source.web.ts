@@ -10,7 +10,7 @@ import { safeLocation } from './safe-location.ts';
 export async function openUrl(url: string | URL): Promise<{ source: ByteSource; siblings: Siblings }> {
   const base = new URL(url, globalThis.location?.href);
   const siblings: Siblings = {
-    open(location) {
+    async open(location) {
       const path = safeLocation(location, base.href).map(encodeURIComponent).join('/');
       return urlSource(new URL(path, base));
     },
