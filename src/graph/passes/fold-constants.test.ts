@@ -1,6 +1,8 @@
+import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
 import { runModel } from '../../../test/asset-models.ts';
 import { ints, type OneNode, oneNode, randomTensor } from '../../../test/one-node.ts';
+import type { Runtime } from '../../runtime/index.ts';
 import { type DType, float32, int64, type Tensor, tensor } from '../../tensor/index.ts';
 import type { Graph } from '../graph.ts';
 import { floatAttribute } from '../node.ts';
@@ -210,4 +212,45 @@ describe('what folds and what stays', () => {
     fed.graph.initializers.set('x0', weightOf(x));
     expect((await foldConstants(fed)).changes).toBe(0);
   });
+
+  test('with a runtime, operators that have no evaluator here', async () => {
+    const product = () => oneNode({ op: 'MatMul' }, randomTensor(1, 3, 2), randomTensor(2, 2, 4));
+    expect((await foldConstants(product())).changes).toBe(0);
+    const model = product();
+    const wanted = (await runModel(model, {})).y0!;
+    await foldConstants(model, { runtime });
+    expect((await loadWeight(model.graph.initializers.get('r0') as Weight)).data).toEqual(wanted.data);
+    const random = oneNode({ op: 'RandomNormalLike' }, x);
+    expect((await foldConstants(random, { runtime })).changes).toBe(0);
+    const mystery = oneNode({ op: 'Mystery' }, x);
+    expect((await foldConstants(mystery, { runtime })).changes).toBe(0);
+  });
 });
+
+/** ONNX Runtime without a worker. */
+const runtime: Runtime = {
+  name: 'native',
+  version: 'test',
+  threads: 1,
+  load: async (model) => {
+    const session = await ort.InferenceSession.create((model as { bytes: Uint8Array }).bytes, {
+      logSeverityLevel: 4,
+    });
+    return {
+      inputs: [],
+      outputs: [],
+      run: async () => {
+        const results = Object.entries(await session.run({}));
+        return Object.fromEntries(
+          results.map(([name, t]) => [
+            name,
+            { dtype: t.type as 'float32', dims: t.dims, data: t.data as Float32Array },
+          ]),
+        );
+      },
+      time: async () => new Float64Array(),
+      release: () => session.release(),
+    };
+  },
+  close: async () => {},
+};

@@ -7,7 +7,7 @@ import type { TypeInfo } from '../value.ts';
 import { lazyWeight, loadWeight, type Weight, weightOf } from '../weight.ts';
 import { onlyConsumer } from './bypass.ts';
 import { constantOf } from './constant.ts';
-import { evaluators, hasSlots, type Numbers } from './evaluators/index.ts';
+import { evaluators, hasSlots, type Numbers, runConstantNode } from './evaluators/index.ts';
 import { inferValues } from './infer-shapes.ts';
 import type { Enclosing, PassContext, PassResult } from './pass.ts';
 import { numbers } from './shape-rules/index.ts';
@@ -102,13 +102,15 @@ async function evaluate(
   run: Run,
 ): Promise<Weight[] | undefined> {
   const evaluator = evaluators[node.kind];
-  if (evaluator === undefined) return undefined;
+  const { runtime } = run.context;
+  if (evaluator === undefined && runtime === undefined) return undefined;
   const weights = node.inputs.map((name) => constantOf(graph, enclosing, name));
   if (node.inputs.length === 0 || node.inputs.some((name, i) => name !== '' && weights[i] === undefined))
     return undefined;
   if (node.kind === 'ConstantOfShape') weights[1] = fillOf(node);
   const [inputBytes, outputBytes] = [bytesOf(weights), outputBytesOf(node, run.types)];
   const compute = async () => {
+    if (evaluator === undefined) return runConstantNode(run.model, node, weights, runtime!);
     const inputs = await Promise.all(weights.map((w) => w && (loadWeight(w) as Promise<Numbers>)));
     if (inputs.some((t) => t !== undefined && !hasSlots(t))) return undefined;
     return evaluator({ node, opset: run.model.opset, inputs });

@@ -16,3 +16,4 @@ export const evaluators: EvaluatorTable = {
 };
 
 export { type Evaluator, hasSlots, type Numbers } from './evaluator.ts';
+export { runConstantNode } from './run-constant-node.ts';
