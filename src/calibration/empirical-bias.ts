@@ -53,7 +53,8 @@ export async function empiricalBiasShifts(
   const { model, dataset, runtime, signal, onProgress } = options;
   const samples = Math.min(options.samples ?? defaultSamples, dataset.size);
   const common = { dataset, samples, ...(signal && { signal }) };
-  const pairs = matchLayers(model.graph, options.quantized.graph);
+  const shifted = options.quantized.clone();
+  const pairs = matchLayers(model.graph, shifted.graph);
   if (pairs.length === 0) return new Map();
   const wanted = await measureChannels({
     ...common,
@@ -62,7 +63,6 @@ export async function empiricalBiasShifts(
     values: pairs.map(({ layer }) => outputChannels(layer)),
   });
 
-  const shifted = options.quantized.clone();
   const layers = pairs.map(({ layer, node }) => addShift(shifted.graph, layer, node));
   const { model: tapped, outputs } = tapPacked(shifted, layers, (tap, l) => [
     tap.reduceChannels('ReduceMean', l.value, l),
