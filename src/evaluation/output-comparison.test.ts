@@ -17,6 +17,9 @@ test('the ends are numbers', () => {
   expect(sqnrDb([0, 0], [0, 1])).toBe(-400);
   expect(cosine([0, 0], [0, 0])).toBe(1);
   expect(cosine([0, 0], [0, 1])).toBe(0);
+  expect(sqnrDb([1, 2], [1, Number.POSITIVE_INFINITY])).toBe(-400);
+  expect(sqnrDb([1, 2], [1, Number.NaN])).toBe(-400);
+  expect(cosine([1, 2], [1, Number.NaN])).toBe(0);
 });
 
 test('batches add up to the whole, whatever the element type', () => {

@@ -40,7 +40,7 @@ export class Closeness {
       other += b * b;
       product += a * b;
       noise += error * error;
-      if (error > worst) worst = error;
+      if (!(error <= worst)) worst = error;
     }
     this.#signal += signal;
     this.#noise += noise;
@@ -51,12 +51,14 @@ export class Closeness {
 
   get sqnrDb(): number {
     if (this.#noise === 0) return equalDb;
-    if (this.#signal === 0) return -equalDb;
+    // NaN or Inf in an intermediate value (a float16 overflow): nothing is worse.
+    if (this.#signal === 0 || !Number.isFinite(this.#noise)) return -equalDb;
     return Math.max(-equalDb, Math.min(equalDb, 10 * Math.log10(this.#signal / this.#noise)));
   }
 
   get cosine(): number {
     const lengths = Math.sqrt(this.#signal * this.#other);
+    if (!Number.isFinite(lengths)) return 0;
     if (lengths === 0) return this.#signal === this.#other ? 1 : 0;
     return Math.max(-1, Math.min(1, this.#product / lengths));
   }
