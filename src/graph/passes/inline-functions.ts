@@ -8,6 +8,9 @@ import { everyGraph, type PassContext, type PassResult } from './pass.ts';
 /** Functions that call functions multiply; the largest real graphs have tens of thousands of nodes. */
 const nodeLimit = 1_000_000;
 
+/** Functions inside functions; torch exports nest three or four deep. */
+const nestingLimit = 256;
+
 /**
  * Replaces every call of a model function by the function's body, so that passes see operators. Values of
  * the body get names of their own; attributes of the call stand where the body refers to them. Operator sets
@@ -29,14 +32,14 @@ export async function inlineFunctions(model: Model, context: PassContext = {}): 
       notes.push(`Function '${f.name}' was not inlined: it speaks ${own}.`);
     }
   }
-  refuseRecursion(byKey);
-  const run: Run = { functions: byKey, inlined: new Set(), nodes: 0 };
+  refuseGrowth(model, byKey);
+  const inlined = new Set<ModelFunction>();
   let changes = 0;
   for (let before = -1; changes !== before; ) {
     before = changes;
-    changes += await everyGraph(model, (graph) => inlineCalls(graph, run), context.signal);
+    changes += await everyGraph(model, (graph) => inlineCalls(graph, byKey, inlined), context.signal);
   }
-  for (const f of run.inlined)
+  for (const f of inlined)
     for (const [domain, version] of f.opsets)
       if (!model.opsets.has(domain)) model.opsets.set(domain, version);
   return { changes, notes };
@@ -45,14 +48,9 @@ export async function inlineFunctions(model: Model, context: PassContext = {}): 
 const keyOf = (domain: string, name: string, overload: string) =>
   `${domain === 'ai.onnx' ? '' : domain}\0${name}\0${overload}`;
 
-interface Run {
-  readonly functions: ReadonlyMap<string, ModelFunction>;
-  readonly inlined: Set<ModelFunction>;
-  /** Nodes made so far. */
-  nodes: number;
-}
+type Functions = ReadonlyMap<string, ModelFunction>;
 
-function* callsIn(nodes: Iterable<Node>, functions: Run['functions']): Generator<ModelFunction> {
+function* callsIn(nodes: Iterable<Node>, functions: Functions): Generator<ModelFunction> {
   for (const node of nodes) {
     const target = functions.get(keyOf(node.domain, node.op, node.overload));
     if (target !== undefined) yield target;
@@ -60,28 +58,35 @@ function* callsIn(nodes: Iterable<Node>, functions: Run['functions']): Generator
   }
 }
 
-function refuseRecursion(functions: Run['functions']): void {
-  const done = new Set<ModelFunction>();
+/** Counts the nodes that inlining would make, before any is made. */
+function refuseGrowth(model: Model, functions: Functions): void {
+  const sizes = new Map<ModelFunction, number>();
   const open = new Set<ModelFunction>();
-  const visit = (f: ModelFunction): void => {
-    if (done.has(f)) return;
+  const sizeOf = (f: ModelFunction): number => {
+    const known = sizes.get(f);
+    if (known !== undefined) return known;
     if (open.has(f)) fail('graph/recursive-function', { function: f.name });
+    if (open.size === nestingLimit) fail('graph/function-growth', { function: f.name, limit: nodeLimit });
     open.add(f);
-    for (const target of callsIn(f.nodes, functions)) visit(target);
+    let size = f.nodes.length;
+    for (const target of callsIn(f.nodes, functions)) size += sizeOf(target);
     open.delete(f);
-    done.add(f);
+    sizes.set(f, size);
+    return size;
   };
-  for (const f of functions.values()) visit(f);
+  let total = 0;
+  for (const f of callsIn(model.graph.nodes, functions)) {
+    total += sizeOf(f);
+    if (total > nodeLimit) fail('graph/function-growth', { function: f.name, limit: nodeLimit });
+  }
 }
 
-function inlineCalls(graph: Graph, run: Run): number {
-  const called = (node: Node) => run.functions.get(keyOf(node.domain, node.op, node.overload));
+function inlineCalls(graph: Graph, functions: Functions, inlined: Set<ModelFunction>): number {
+  const called = (node: Node) => functions.get(keyOf(node.domain, node.op, node.overload));
   const calls = [...graph.nodes].filter((node) => called(node) !== undefined);
   for (const call of calls) {
     const f = called(call)!;
-    run.inlined.add(f);
-    run.nodes += f.nodes.length;
-    if (run.nodes > nodeLimit) fail('graph/function-growth', { function: f.name, limit: nodeLimit });
+    inlined.add(f);
     graph.remove(call);
     for (const node of bodyOf(f, call, graph)) graph.add(node);
   }
