@@ -21,26 +21,56 @@ export interface RowTile {
 
 type TypedArray = Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Array;
 
-/** Values gathered at once; a longer row is gathered whole. */
-const TILE_VALUES = 1 << 18;
+/** Values gathered at once: in and out of the second-level cache. A longer row is gathered whole. */
+const TILE_VALUES = 1 << 16;
 
-/** Index of value `k` of row `r`, as base(r) + offset(k), for tensors that do not lie in row order. */
+/** Copies rows [first, first + rows) between row order and their place in the tensor. */
+type Move = (part: TypedArray, all: TypedArray, first: number, rows: number, gather: boolean) => void;
+
 interface View {
   readonly rows: number;
-  readonly length: number;
-  readonly block: number;
-  readonly contiguous: boolean;
-  valueIndex(row: number, k: number): number;
-  scaleIndex(row: number, k: number): number;
+  readonly layout: Omit<RowLayout, 'rows'>;
+  /** Undefined where row order is memory order. */
+  readonly moveValues?: Move;
+  readonly moveScales?: Move;
 }
+
+/** Row r holds, for each o, the run of `inner` values at [o, r]. */
+const channelRows =
+  (outer: number, size: number, inner: number): Move =>
+  (part, all, first, rows, gather) => {
+    for (let o = 0; o < outer; o++) {
+      for (let r = 0; r < rows; r++) {
+        const here = (r * outer + o) * inner;
+        const there = (o * size + first + r) * inner;
+        if (gather) for (let i = 0; i < inner; i++) part[here + i] = all[there + i]!;
+        else for (let i = 0; i < inner; i++) all[there + i] = part[here + i]!;
+      }
+    }
+  };
+
+/** Row (o, i) holds the `width` values [o, k, i]: a transposition of [width, inner] for each o. */
+const alongAxis =
+  (width: number, inner: number): Move =>
+  (part, all, first, rows, gather) => {
+    const end = first + rows;
+    for (let row = first; row < end; ) {
+      const i = row % inner;
+      const count = Math.min(inner - i, end - row);
+      for (let k = 0; k < width; k++) {
+        const there = (((row - i) / inner) * width + k) * inner + i;
+        const here = (row - first) * width + k;
+        if (gather) for (let j = 0; j < count; j++) part[here + j * width] = all[there + j]!;
+        else for (let j = 0; j < count; j++) all[there + j] = part[here + j * width]!;
+      }
+      row += count;
+    }
+  };
 
 function viewOf(granularity: Granularity, dims: readonly number[]): View {
   const count = elementCount(dims);
-  if (granularity.kind === 'per-tensor') {
-    const identity = (_row: number, k: number) => k;
-    const block = Math.max(1, count);
-    return { rows: 1, length: count, block, contiguous: true, valueIndex: identity, scaleIndex: identity };
-  }
+  if (granularity.kind === 'per-tensor')
+    return { rows: 1, layout: { length: count, block: Math.max(1, count) } };
   const { axis } = granularity;
   if (!Number.isInteger(axis) || axis < 0 || axis >= dims.length)
     fail('numerics/axis', { axis, dims: [...dims] });
@@ -48,25 +78,20 @@ function viewOf(granularity: Granularity, dims: readonly number[]): View {
   const inner = elementCount(dims.slice(axis + 1));
   const size = dims[axis]!;
   if (granularity.kind === 'per-channel') {
+    const length = outer * inner;
     return {
       rows: size,
-      length: outer * inner,
-      block: Math.max(1, outer * inner),
-      contiguous: outer === 1,
-      valueIndex: (row, k) => (Math.floor(k / inner) * size + row) * inner + (k % inner),
-      scaleIndex: (row) => row,
+      layout: { length, block: Math.max(1, length) },
+      moveValues: outer === 1 ? undefined : channelRows(outer, size, inner),
     };
   }
   const block = granularity.size;
   if (!Number.isInteger(block) || block < 1) fail('numerics/group-size', { size: block });
-  const groups = Math.ceil(size / block);
   return {
     rows: outer * inner,
-    length: size,
-    block,
-    contiguous: inner === 1,
-    valueIndex: (row, k) => (Math.floor(row / inner) * size + k) * inner + (row % inner),
-    scaleIndex: (row, k) => (Math.floor(row / inner) * groups + k) * inner + (row % inner),
+    layout: { length: size, block },
+    moveValues: inner === 1 ? undefined : alongAxis(size, inner),
+    moveScales: inner === 1 ? undefined : alongAxis(Math.ceil(size / block), inner),
   };
 }
 
@@ -75,49 +100,29 @@ function viewOf(granularity: Granularity, dims: readonly number[]): View {
  * @throws numerics/axis, numerics/group-size
  */
 export function* rowTiles(granularity: Granularity, dims: readonly number[]): Generator<RowTile> {
-  const view = viewOf(granularity, dims);
-  const { length, block } = view;
-  if (view.rows * length === 0) return;
+  const { rows: total, layout, moveValues, moveScales } = viewOf(granularity, dims);
+  const { length, block } = layout;
+  if (total * length === 0) return;
   const scales = Math.ceil(length / block);
   const step = Math.max(1, Math.floor(TILE_VALUES / length));
-  for (let first = 0; first < view.rows; first += step) {
-    const rows = Math.min(step, view.rows - first);
+  for (let first = 0; first < total; first += step) {
+    const rows = Math.min(step, total - first);
+    const gather = <T extends TypedArray>(all: T, width: number, move?: Move): T => {
+      if (!move) return all.subarray(first * width, (first + rows) * width) as T;
+      const part = new (all.constructor as new (n: number) => T)(rows * width);
+      move(part, all, first, rows, true);
+      return part;
+    };
+    const scatter = (part: TypedArray, all: TypedArray, width: number, move?: Move) => {
+      if (move) move(part, all, first, rows, false);
+      else all.set(part, first * width);
+    };
     yield {
       layout: { rows, length, block },
-      ...mover('gather', 'scatter', length, view.valueIndex),
-      ...mover('gatherScales', 'scatterScales', scales, view.scaleIndex),
-    } as RowTile;
-
-    function mover(gather: string, scatter: string, width: number, index: View['valueIndex']) {
-      return {
-        [gather]: <T extends TypedArray>(all: T): T => {
-          if (view.contiguous) return all.subarray(first * width, (first + rows) * width) as T;
-          const out = new (all.constructor as new (n: number) => T)(rows * width);
-          forEachIndex(width, index, (at, from) => {
-            out[at] = all[from]!;
-          });
-          return out;
-        },
-        [scatter]: (part: TypedArray, all: TypedArray): void => {
-          if (view.contiguous) {
-            all.set(part, first * width);
-            return;
-          }
-          forEachIndex(width, index, (at, to) => {
-            all[to] = part[at]!;
-          });
-        },
-      };
-    }
-    // Rows inside, values outside: neighbours in memory are visited one after the other.
-    function forEachIndex(
-      width: number,
-      index: View['valueIndex'],
-      visit: (at: number, other: number) => void,
-    ) {
-      for (let k = 0; k < width; k++) {
-        for (let row = 0; row < rows; row++) visit(row * width + k, index(first + row, k));
-      }
-    }
+      gather: (values) => gather(values, length, moveValues),
+      scatter: (part, values) => scatter(part, values, length, moveValues),
+      gatherScales: (all) => gather(all, scales, moveScales),
+      scatterScales: (part, all) => scatter(part, all, scales, moveScales),
+    };
   }
 }
