@@ -67,7 +67,8 @@ export function codeWeight(request: CodedWeightRequest): CodedWeight {
       values: elementCount(weight.dims),
       floatBytes: weight.byteLength,
       codeBytes: bytes(layout.codes),
-      scaleBytes: bytes(layout.scale),
+      // Float16 scales are written by the float16 lowering that follows; they count as what they become.
+      scaleBytes: bytes(layout.scale) / (scheme.scaleType === 'float16' ? 2 : 1),
       zeroPointBytes: bytes(layout.zeroPoint),
     },
   };

@@ -6,7 +6,8 @@ import type { DynamicRule } from './dynamic.ts';
 
 /**
  * Below so many products per output value the kernel's rearranging costs more than its integers save:
- * measured on x64 with onnxruntime 1.30, 27 products run at a sixth of the float speed, 64 and more at 1.2-2x.
+ * measured alone on x64 with onnxruntime 1.30, 27 products run at a sixth of the float speed, 64 and more at
+ * 1.2-2 times. In whole networks the reordering between layers eats the gain, so this is not the default.
  */
 const LEAST_PRODUCTS = 64;
 
@@ -17,7 +18,6 @@ const LEAST_PRODUCTS = 64;
  */
 export const lowerConvDynamic: DynamicRule = (context, scope, node) => {
   const { rewrite, options } = context;
-  if (options.conv === false) return 'convolutions were to stay float';
   const [x, w, bias] = node.inputs as [string, string, string | undefined];
   const found = rewrite.constant(scope, w);
   if (found === undefined) return 'its weight is not a constant';

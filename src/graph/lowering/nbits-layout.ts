@@ -1,4 +1,4 @@
-import { encodeFloat16, formats, type QuantizedTensor, type Scheme } from '../../numerics/index.ts';
+import { formats, type QuantizedTensor, type Scheme } from '../../numerics/index.ts';
 import { asFloats, type CodeLayout, hasZeroPoint, zeroPoints } from './code-layout.ts';
 
 /** Smallest block that MatMulNBits and GatherBlockQuantized take. */
@@ -22,7 +22,6 @@ export interface NBitsLayoutOptions {
   readonly order: 'rows-first' | 'length-first';
   /** `blocks`: [N, blocks, bytes of a block], padded. `rows`: [N, bytes of a row]. */
   readonly shape: 'blocks' | 'rows';
-  readonly scaleType: 'float32' | 'float16';
   /** Every scale is multiplied by this: Gemm's alpha. */
   readonly factor?: number;
 }
@@ -33,7 +32,7 @@ export interface NBitsLayoutOptions {
  * Signed codes are moved to the unsigned ones they mean there.
  */
 export function nbitsLayout(options: NBitsLayoutOptions): CodeLayout {
-  const { scheme, bits, block, length, rows, order, shape, scaleType, factor = 1 } = options;
+  const { scheme, bits, block, length, rows, order, shape, factor = 1 } = options;
   const perByte = 8 / bits;
   const blocks = Math.ceil(length / block);
   const blockBytes = (block * bits) / 8;
@@ -49,7 +48,7 @@ export function nbitsLayout(options: NBitsLayoutOptions): CodeLayout {
 
   return {
     codes: { dtype: 'uint8', dims: shape === 'blocks' ? [rows, blocks, blockBytes] : [rows, rowBytes] },
-    scale: { dtype: scaleType, dims: [rows, blocks] },
+    scale: { dtype: 'float32', dims: [rows, blocks] },
     ...(hasZeroPoint(scheme) && { zeroPoint: { dtype: 'uint8', dims: [rows, zeroRowBytes] } }),
     variant: `${order} x${factor} ${block}`,
     write(q: QuantizedTensor, row, out) {
@@ -91,13 +90,9 @@ export function nbitsLayout(options: NBitsLayoutOptions): CodeLayout {
     stride: number,
   ): void {
     if (run === 0) return;
-    const to =
-      scaleType === 'float32'
-        ? asFloats(target)
-        : new Uint16Array(target.buffer, target.byteOffset, target.byteLength / 2);
-    const from = scaleType === 'float32' ? values : encodeFloat16(values);
-    for (let i = 0; i * run < from.length; i++) {
-      for (let k = 0; k < run; k++) to[at + i * stride + k] = from[i * run + k]!;
+    const to = asFloats(target);
+    for (let i = 0; i * run < values.length; i++) {
+      for (let k = 0; k < run; k++) to[at + i * stride + k] = values[i * run + k]!;
     }
   }
 }

@@ -34,7 +34,6 @@ export function lowerToGatherBlockQuantized(
     scheme,
     layout: nbitsLayout({
       ...{ scheme, bits, block, length, rows, shape: 'rows', order: 'rows-first' },
-      scaleType: weights.scaleType === 'float16' ? 'float16' : 'float32',
     }),
     quantizer: context.quantizer,
   });

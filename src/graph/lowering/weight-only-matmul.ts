@@ -61,7 +61,6 @@ export function lowerToMatMulNBits(context: WeightOnlyContext, scope: Scope, nod
     layout: nbitsLayout({
       ...{ scheme, bits, block, length: K, rows: N, shape: 'blocks', factor: product.factor },
       order: product.transposed ? 'rows-first' : 'length-first',
-      scaleType: weights.scaleType === 'float16' ? 'float16' : 'float32',
     }),
     quantizer: context.quantizer,
   });

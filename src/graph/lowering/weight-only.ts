@@ -6,10 +6,10 @@ import type { LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts'
 import { requireOpset } from './require-opset.ts';
 import { Rewrite } from './rewrite.ts';
 import type { Scope } from './scope.ts';
+import { lowerToStoredCodes, storedWeights } from './stored-codes.ts';
 import { lowerToDequantizedMatMul } from './weight-only-dequantize.ts';
 import { lowerToGatherBlockQuantized } from './weight-only-gather.ts';
 import { lowerToMatMulNBits } from './weight-only-matmul.ts';
-import { lowerToStoredCodes, storedWeights } from './weight-only-storage.ts';
 
 export interface WeightOnlyOptions {
   readonly quantizer: WeightQuantizer;
@@ -56,16 +56,17 @@ const table: WeightOnlyRule = (context, scope, node) => {
 
 const stored: WeightOnlyRule = (context, scope, node) => {
   const others = context.others ?? (context.bits === 8 ? 'int8' : 'float');
+  const perChannel = context.weights.granularity !== 'per-tensor';
   return others === 'int8'
-    ? lowerToStoredCodes(context, scope, node)
+    ? lowerToStoredCodes({ ...context, format: 'int8', perChannel }, scope, node)
     : `there is no ${context.bits}-bit kernel for ${node.op}, only for products and embeddings`;
 };
 
 const rules: Readonly<Record<string, WeightOnlyRule>> = {
+  ...Object.fromEntries(Object.keys(storedWeights).map((op) => [op, stored])),
   MatMul: product,
   Gemm: product,
   Gather: table,
-  ...Object.fromEntries(Object.keys(storedWeights).map((op) => [op, stored])),
 };
 
 /**
