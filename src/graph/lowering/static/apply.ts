@@ -7,7 +7,7 @@ import { loadWeight, weightOf } from '../../weight.ts';
 import type { LoweringResult, WeightQuantizer } from '../lowering.ts';
 import { emitQdq } from './emit-qdq.ts';
 import { emitQOperator } from './emit-qoperator.ts';
-import { activationScheme, type StaticOptions, weightScheme } from './options.ts';
+import { activationScheme, staticOpset, weightScheme } from './options.ts';
 import type { PlannedNode, StaticPlan } from './plan.ts';
 import type { ScaleGroup } from './scale-groups.ts';
 import { ConstantStore, type QuantizedConstant } from './weights.ts';
@@ -70,15 +70,6 @@ export interface EmitContext {
   readonly valueMap: Map<string, string>;
   readonly codes: Map<string, CodedValue>;
 }
-
-/** From here on DequantizeLinear takes an axis. */
-const PER_AXIS_OPSET = 13;
-/** From here on QuantizeLinear knows 16 bits. */
-const WIDE_OPSET = 21;
-
-/** The least opset that can say what the options ask for. */
-export const staticOpset = ({ activations }: StaticOptions): number =>
-  formats[activations.format].bits > 8 ? WIDE_OPSET : PER_AXIS_OPSET;
 
 /**
  * Rewrites a model in place as its plan says. `ranges` holds one range for each of `plan.ranges`.

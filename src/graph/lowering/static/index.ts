@@ -1,7 +1,19 @@
 /** Static integer quantization: QDQ and QOperator forms. */
-export * from './apply.ts';
-export * from './operators.ts';
-export * from './options.ts';
-export * from './plan.ts';
+export {
+  type ApplyOptions,
+  applyStatic,
+  type CodedValue,
+  type StaticResult,
+  type ValueRange,
+} from './apply.ts';
+export { operators as staticOperators } from './operators.ts';
+export {
+  activationScheme,
+  defaultStaticOptions,
+  type StaticOptions,
+  staticOpset,
+  weightScheme,
+} from './options.ts';
+export { type PlannedNode, planKey, planStatic, type RangeRequest, type StaticPlan } from './plan.ts';
 export type * from './quantizable-operator.ts';
-export * from './scale-groups.ts';
+export type { ScaleGroup } from './scale-groups.ts';

@@ -1,4 +1,4 @@
-import { perTensor, type Scheme, type SchemeTemplate, schemeOf } from '../../../numerics/index.ts';
+import { formats, perTensor, type Scheme, type SchemeTemplate, schemeOf } from '../../../numerics/index.ts';
 
 /** How activations and weights of a static lowering are stored. */
 export interface StaticOptions {
@@ -34,4 +34,9 @@ export function weightScheme({ weights }: StaticOptions, axis: number | undefine
     return { ...schemeOf(weights, 0), granularity: perTensor };
   }
   return { ...schemeOf(weights, axis), symmetric: true };
+}
+
+/** Least opset of the lowered model: 13 brought DequantizeLinear per axis, 21 its 16-bit codes. */
+export function staticOpset({ activations }: StaticOptions): number {
+  return formats[activations.format].bits > 8 ? 21 : 13;
 }
