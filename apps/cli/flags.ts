@@ -96,15 +96,15 @@ export const measureFlags = {
 export const limitFlags = {
   'max-drop': {
     type: 'string',
-    valueHint: '0.5%',
+    valueHint: 'n%',
     description:
       'Fail with exit code 3 when the result is worse than float by more: percentage points for rates, relative percent for errors.',
     group: 'Limits',
   },
   'min-metric': {
     type: 'string',
-    valueHint: 'top-1>=0.9',
-    description: 'Fail with exit code 3 when a metric is below.',
+    valueHint: 'limit',
+    description: 'Fail with exit code 3 when a metric is below, such as "top-1>=0.9".',
     group: 'Limits',
   },
 } as const satisfies Flags;

@@ -10,6 +10,8 @@ import { openTerminal, wantsColor, warn } from './terminal.ts';
 
 const interrupted = 130;
 const terminated = 143;
+/** What tidying up may take before a second Ctrl-C cuts it short. */
+const tidyMs = 2000;
 
 /** Runs a command line and gives the exit code. */
 async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
@@ -49,19 +51,23 @@ function version(): string {
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
-/** The first Ctrl-C stops the work and lets it tidy up; the second one does not wait. */
+/**
+ * The first Ctrl-C stops the work and lets it tidy up; a later one does not wait. One that follows at once
+ * is the same one: npm passes it on a second time.
+ */
 function stopOnSignals(): { signal: AbortSignal; code: () => number | undefined } {
   const controller = new AbortController();
-  let code: number | undefined;
-  const stop = (exitCode: number) => () => {
-    if (code !== undefined) process.exit(exitCode);
-    code = exitCode;
-    if (process.stderr.isTTY) warn('\nstopping; once more to stop at once');
-    controller.abort();
+  let first: { code: number; at: number } | undefined;
+  const stop = (code: number) => () => {
+    if (first === undefined) {
+      first = { code, at: performance.now() };
+      if (process.stderr.isTTY) warn('\nstopping; once more to stop at once');
+      controller.abort();
+    } else if (performance.now() - first.at > tidyMs) process.exit(code);
   };
   process.on('SIGINT', stop(interrupted));
   process.on('SIGTERM', stop(terminated));
-  return { signal: controller.signal, code: () => code };
+  return { signal: controller.signal, code: () => first?.code };
 }
 
 // `lowbit ... | head` closes the pipe early: that is the reader's right and no error.

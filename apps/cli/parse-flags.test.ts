@@ -74,6 +74,6 @@ test('what is refused, in full', () => {
     2 flag/value: --batch wants a whole number, got '1.5'.
     2 flag/value: --force wants no value, got 'maybe'.
     2 flag/value: lowbit quantize wants <model> and nothing more, got 'n.onnx' too.
-    2 flag/missing: lowbit quantize needs <model>: lowbit quantize <model>. See lowbit quantize --help."
+    2 flag/missing: lowbit quantize needs <model>: 'lowbit quantize <model>'. See lowbit quantize --help."
   `);
 });

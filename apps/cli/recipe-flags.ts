@@ -30,8 +30,8 @@ const hints: Readonly<Record<string, string>> = {
   only: 'pattern',
   override: 'pattern=preset',
   'calibration-samples': 'n',
-  'max-drop': '0.5%',
-  'min-metric': 'top-1>=0.9',
+  'max-drop': 'n%',
+  'min-metric': 'limit',
 };
 
 const groups: Readonly<Record<string, string>> = { 'max-drop': 'Limits', 'min-metric': 'Limits' };

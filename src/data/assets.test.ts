@@ -79,7 +79,6 @@ withAssets('MNIST in gzipped IDX: size, pixels and labels', async () => {
       "fixedBatch": 1,
       "guesses": [
         "labels are read from t10k-labels-idx1-ubyte.gz",
-        "samples [28, 28] of t10k-images-idx3-ubyte.gz are read as [1, 28, 28] for 'Input3'",
         "pixels of 'Input3' are divided by 255, with no mean and std: dataset.json can say otherwise",
       ],
       "size": 10000,

@@ -85,9 +85,11 @@ function bindDense(request: BindRequest, stored: readonly number[]): BoundInput 
   } else if (!fits(dims, stored) && dims.every((d) => typeof d === 'number' && d > 0)) {
     // The same elements in the same order, with axes of one added or the picture as one row.
     if (elementCount(dims as number[]) === elementCount(stored)) {
-      guess(
-        `samples [${stored.join(', ')}] of ${rows.source} are read as [${dims.join(', ')}] for '${port.name}'`,
-      );
+      if (withoutOnes(stored) !== withoutOnes(dims)) {
+        guess(
+          `samples [${stored.join(', ')}] of ${rows.source} are read as [${dims.join(', ')}] for '${port.name}'`,
+        );
+      }
       arranged = dims as number[];
     }
   }
@@ -115,6 +117,9 @@ function bindDense(request: BindRequest, stored: readonly number[]): BoundInput 
     },
   };
 }
+
+/** Axes of length one order nothing. */
+const withoutOnes = (dims: readonly (number | string)[]) => dims.filter((d) => d !== 1).join(', ');
 
 const permuted = (dims: readonly number[], from: PictureLayout) =>
   from === 'NHWC' ? [dims[2]!, dims[0]!, dims[1]!] : [dims[1]!, dims[2]!, dims[0]!];

@@ -1,4 +1,4 @@
-import { metricText, resultColumns, resultRows } from './measurement-columns.ts';
+import { metricText, outputName, resultColumns, resultRows } from './measurement-columns.ts';
 import { type Painter, painter } from './painter.ts';
 import type { OutputRecord, RunRecord } from './record.ts';
 import { tableWidth, textTable, wrap } from './text-table.ts';
@@ -38,7 +38,12 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
     lines.push('');
   }
 
-  for (const output of record.outputs) lines.push(...outputSection(output, record, paint, width, tensors));
+  const shared = sharedNotes(record.outputs);
+  for (const output of record.outputs) {
+    const own = { ...output, notes: output.notes.filter((note) => !shared.includes(note)) };
+    lines.push(...outputSection(own, record, paint, width, tensors));
+  }
+  for (const note of shared) lines.push(...indented(`note: ${note}`, width));
   for (const guess of record.guesses) lines.push(...indented(`assumed: ${guess}`, width, paint.warn));
   lines.push(paint.faint(`done in ${formatSeconds(record.seconds)}`));
   return `${lines.join('\n')}\n`;
@@ -58,6 +63,14 @@ function heading(record: RunRecord, paint: Painter, width: number): string[] {
     `${paint.bold(source.path)}  ${formatBytes(source.sizeBytes)}`,
     ...[where, ...data].flatMap((text) => indented(text, width, paint.faint)),
   ];
+}
+
+/** Notes that every output carries are said once. */
+function sharedNotes(outputs: readonly OutputRecord[]): readonly string[] {
+  const made = outputs.filter((o) => o.status !== 'not-applicable');
+  const [first, ...rest] = made;
+  if (first === undefined || rest.length === 0) return [];
+  return first.notes.filter((note) => rest.every((o) => o.notes.includes(note)));
 }
 
 const plural = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
@@ -104,7 +117,7 @@ function outputSection(
   if (all && output.tensors.length > 0) lines.push(...tensorTable(output, paint));
   if (lines.length === 0) return [];
   const target = output.file === undefined ? '' : paint.faint(`  ${output.file.path}`);
-  return [`${paint.bold(output.preset)}${target}`, ...lines, ''];
+  return [`${paint.bold(outputName(output))}${target}`, ...lines, ''];
 }
 
 /** Metrics after the first, which stands in the table. */

@@ -20,13 +20,16 @@ export function resultRows(record: RunRecord): ResultRow[] {
   return [
     ...first,
     ...outputs.map((output) => ({
-      name: output.preset,
+      name: outputName(output),
       sizeBytes: output.file?.sizeBytes ?? output.predictedSizeBytes,
       measurement: output.measurement,
       output,
     })),
   ];
 }
+
+/** Outputs of `quantize` go by their preset, other models by their file. */
+export const outputName = (output: OutputRecord) => fileName(output.preset);
 
 const fileName = (path: string) => path.split(/[\\/]/).at(-1) ?? path;
 

@@ -55,6 +55,7 @@ export interface ErrorDetails {
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
+  'graph/not-lowered': { node: string; operator: string; why: string };
   'graph/function-growth': { function: string; limit: number };
   'graph/opset-change': { node: string; from: number; to: number; why: string };
   'graph/opset-range': { opset: number; target: number; known: [number, number] };
@@ -189,7 +190,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} has ${d.size} bytes, but ${d.length} at offset ${d.offset} were asked for. The file is cut off or was changed; copy or download it again.`,
   'file/unsafe-location': (d) =>
     `'${d.location}', named by ${d.file}, is refused: ${d.why}. Only files inside that folder are used; move the file there and name it relative to it.`,
-  'flag/missing': (d) => `lowbit ${d.command} needs ${d.what}: ${d.usage}. See lowbit ${d.command} --help.`,
+  'flag/missing': (d) => `lowbit ${d.command} needs ${d.what}: '${d.usage}'. See lowbit ${d.command} --help.`,
   'flag/unknown': (d) =>
     `lowbit ${d.command} has no flag '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} See lowbit ${d.command} --help.`,
   'flag/value': (d) => `${d.flag} wants ${d.wanted}, got ${d.got}.`,
@@ -201,6 +202,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' has a cycle through ${d.node}: a node waits for its own result. The model is not valid ONNX; export it again.`,
   'graph/duplicate-value': (d) =>
     `Value '${d.value}' is produced twice, the second time by ${d.node}; every name wants one producer. The model is not valid ONNX; export it again.`,
+  'graph/not-lowered': (d) =>
+    `${d.node} (${d.operator}) cannot be written with standard ONNX operators: ${d.why}. Export the model without it.`,
   'graph/function-growth': (d) =>
     `Inlining function '${d.function}' would make more than ${d.limit} nodes. The model's functions call each other too often; export it without functions.`,
   'graph/opset-change': (d) =>
