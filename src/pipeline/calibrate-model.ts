@@ -10,11 +10,16 @@ export interface RangeWish {
   readonly target: { readonly levels: number; readonly symmetric: boolean };
 }
 
+/** A symmetric range ends at the largest magnitude. */
+const symmetric = { levels: 256, symmetric: true };
+
 /** Observes values of one float model on demand; what was seen once is not run again. */
 export interface Calibrator {
   readonly samples: number;
   readonly seconds: () => number;
   observe(observer: ObserverName, values: readonly string[]): Promise<ReadonlyMap<string, Observer>>;
+  /** Largest magnitude of each value; values that this model does not have are left out. */
+  magnitudes(values: readonly string[]): Promise<ReadonlyMap<string, number>>;
   ranges(observer: ObserverName, wishes: readonly RangeWish[]): Promise<ReadonlyMap<string, Range>>;
 }
 
@@ -47,6 +52,13 @@ export function calibrator(context: RunContext, model: Model, dataset: Dataset, 
     samples: Math.min(samples, dataset.size),
     seconds: () => seconds,
     observe,
+    async magnitudes(values) {
+      // A lowering may have renamed values since: only those of the float model can be observed.
+      const { graph } = model;
+      const known = values.filter((value) => graph.isInput(value) || graph.producer(value) !== undefined);
+      const observed = await observe('min-max', known);
+      return new Map(known.map((value) => [value, observed.get(value)!.range(symmetric).max]));
+    },
     async ranges(observer, wishes) {
       const observed = await observe(
         observer,

@@ -1,9 +1,16 @@
-import { lowerBfloat16, lowerDynamic, lowerFloat8, lowerFloat16, lowerWeightOnly } from '../graph/index.ts';
+import {
+  inferShapes,
+  lowerBfloat16,
+  lowerDynamic,
+  lowerFloat8,
+  lowerFloat16,
+  lowerWeightOnly,
+} from '../graph/index.ts';
 import type { PresetKind } from '../numerics/index.ts';
-import type { Calibrator } from './calibrate-model.ts';
 import type { Lower, Lowered, LowerRequest } from './lower-request.ts';
 import { weightsOf } from './lower-request.ts';
 import { lowerStatic } from './lower-static.ts';
+import { portsOf } from './open-model.ts';
 
 const dynamic: Lower = async (request) => {
   const { model, filter, quantizer } = request;
@@ -27,8 +34,10 @@ const weightOnly: Lower = async (request) => {
   return preset.rest === 'float16' ? joined(lowered, await float16(request)) : lowered;
 };
 
-const float16: Lower = async ({ model, filter, calibration }) =>
-  lowerFloat16(model, { filter, ...(calibration && { largest: largestSeen(calibration.calibrator) }) });
+const float16: Lower = async (request) => {
+  const { model, filter } = request;
+  return lowerFloat16(model, { filter, ...(await rangesIn(request)) });
+};
 
 const bfloat16: Lower = ({ model, filter }) => lowerBfloat16(model, { filter });
 
@@ -37,23 +46,33 @@ const lowerings: Readonly<Record<PresetKind, Lower>> = {
   dynamic,
   'weight-only': weightOnly,
   float: (request) => (request.preset.rest === 'bfloat16' ? bfloat16 : float16)(request),
-  fp8: (request) =>
+  fp8: async (request) =>
     lowerFloat8(request.model, {
       filter: request.filter,
       quantizer: request.quantizer,
       weights: weightsOf(request),
+      ...(await rangesIn(request)),
     }),
 };
 
 /** Rewrites the model as its preset says. */
 export const lower = (request: LowerRequest): Promise<Lowered> => lowerings[request.preset.kind](request);
 
-/** Largest magnitude of each value on the calibration data. */
-const largestSeen = (calibrator: Calibrator) => async (values: readonly string[]) => {
-  const observed = await calibrator.observe('min-max', values);
-  const target = { levels: 256, symmetric: true };
-  return new Map(values.map((value) => [value, observed.get(value)!.range(target).max]));
-};
+/** Largest magnitude of every float value of the main graph on the calibration data, where there is some. */
+async function rangesIn({
+  calibration,
+  model,
+}: LowerRequest): Promise<{ readonly ranges?: ReadonlyMap<string, number> }> {
+  if (calibration === undefined) return {};
+  const types = await inferShapes(model);
+  const isFloat = (value: string) => {
+    const type = types.get(value);
+    return type?.kind === 'tensor' && type.dtype === 'float32';
+  };
+  const made = [...model.graph.nodes].flatMap((node) => [...node.outputs]);
+  const values = [...portsOf(model).map((port) => port.name), ...made].filter(isFloat);
+  return { ranges: await calibration.calibrator.magnitudes(values) };
+}
 
 function joined(a: Lowered, b: Lowered): Lowered {
   return {

@@ -66,6 +66,7 @@ export async function measureCost(
     ? await measureMemory(subject.loadable, many.feeds, {
         runtime: context.runtime.name,
         threads: context.runtime.threads,
+        ...(context.signal && { signal: context.signal }),
       })
     : undefined;
   return { latency, ...(peak !== undefined && { peakMemoryBytes: peak }) };

@@ -1,0 +1,37 @@
+/**
+ * Benchmarks: `npm run bench -- <name>`. Every figure in the documentation names the one that made it. Speeds
+ * are ratios within one run, against the float model or a rival.
+ */
+const benches: Readonly<Record<string, { readonly what: string; readonly run: () => Promise<unknown> }>> = {
+  'onnx-accuracy': {
+    what: 'static int8: top-1 of float, per-channel, per-tensor, per-tensor with equalization and bias correction',
+    run: () => import('./onnx-accuracy.ts'),
+  },
+  'onnx-observers': {
+    what: 'top-1 of every observer on every picture classifier',
+    run: () => import('./onnx-observers.ts'),
+  },
+  'onnx-presets': {
+    what: 'every preset on every model: size, agreement, metric, or why it does not apply',
+    run: () => import('./onnx-presets.ts'),
+  },
+  'onnx-latency': {
+    what: 'int8 against float: sst2-encoder (dynamic), resnet18s, mobilenetv2 (static)',
+    run: () => import('./onnx-latency.ts'),
+  },
+  'onnx-calibration': {
+    what: 'time and peak memory of static int8 with 100 and 1,000 pictures, beside onnxruntime.quantization',
+    run: () => import('./onnx-calibration.ts'),
+  },
+};
+
+const [name] = process.argv.slice(2);
+const bench = name === undefined ? undefined : benches[name];
+if (bench === undefined) {
+  console.log('npm run bench -- <name>\n');
+  for (const [known, { what }] of Object.entries(benches)) console.log(`  ${known.padEnd(18)} ${what}`);
+  process.exitCode = name === undefined ? 0 : 2;
+} else {
+  const { default: run } = (await bench.run()) as { default: () => Promise<void> };
+  await run();
+}

@@ -1,0 +1,78 @@
+import { LowbitError, presets, quantize } from 'lowbit';
+import { memoryFolder } from 'lowbit/files';
+import { createRuntime } from 'lowbit/runtime';
+import {
+  type BenchModel,
+  classifiers,
+  present,
+  sst2Bilstm,
+  sst2Encoder,
+  unlabelled,
+} from './models.ts';
+import { mb, percent, publish, type Row, ratio } from './table.ts';
+
+/** Tensors of at least so many values are what the size bounds are about; smaller ones are listed apart. */
+const LARGE = 4096;
+
+async function tryPreset(
+  model: BenchModel,
+  preset: string,
+  runtime: Awaited<ReturnType<typeof createRuntime>>,
+): Promise<Row> {
+  const row: Row = { model: model.name, preset };
+  try {
+    const record = await quantize({
+      model: model.file,
+      to: preset,
+      ...(model.calibrate && { calibrate: model.calibrate }),
+      ...(model.evaluate && { evaluate: model.evaluate }),
+      output: memoryFolder(),
+      runtime,
+      measure: { runs: 0, memory: false, ...(model.samples !== undefined && { samples: model.samples }) },
+    });
+    const output = record.outputs[0]!;
+    if (output.measurement === undefined) return { ...row, result: output.why ?? output.status };
+    const large = output.tensors.filter((t) => t.values >= LARGE);
+    const small = output.tensors.filter((t) => t.values < LARGE);
+    const bytes = (tensors: typeof large) =>
+      tensors.reduce((n, t) => n + t.codeBytes + t.scaleBytes + t.zeroPointBytes, 0);
+    const floats = (tensors: typeof large) => tensors.reduce((n, t) => n + t.floatBytes, 0);
+    const share = (tensors: typeof large) =>
+      tensors.length === 0 ? '-' : ratio(bytes(tensors) / floats(tensors));
+    const [before, after] = [record.baseline!.metrics[0], output.measurement.metrics[0]];
+    const worst = [...(output.agreement?.outputs ?? [])].sort((a, b) => a.sqnrDb - b.sqnrDb)[0];
+    return {
+      ...row,
+      'file MB': mb(output.measurement.file.sizeBytes),
+      'file / float': ratio(output.measurement.file.sizeBytes / record.source.sizeBytes),
+      'tensors >= 4096 values': share(large),
+      'smaller tensors': share(small),
+      'SQNR dB': worst === undefined ? '-' : worst.sqnrDb.toFixed(1),
+      cosine: worst === undefined ? '-' : worst.cosine.toFixed(5),
+      'same decision':
+        output.agreement?.sameDecision === undefined ? '-' : percent(output.agreement.sameDecision),
+      metric: after === undefined ? '-' : `${percent(after.value)} (float ${percent(before!.value)})`,
+      result:
+        output.status === 'done' ? 'loads, runs' : (output.why ?? output.limits.map((l) => l.text).join()),
+    };
+  } catch (error) {
+    if (!(error instanceof LowbitError)) throw error;
+    return { ...row, result: error.message.split('\n')[0]! };
+  }
+}
+
+export default async function run(): Promise<void> {
+  const runtime = await createRuntime();
+  const rows: Row[] = [];
+  const only = process.argv[3];
+  for (const model of present([...classifiers, sst2Encoder, sst2Bilstm, ...unlabelled])) {
+    if (only !== undefined && !model.name.includes(only)) continue;
+    for (const preset of Object.keys(presets)) {
+      const row = await tryPreset(model, preset, runtime);
+      console.log(`${model.name} ${preset}: ${row['SQNR dB'] ?? ''} ${row.result}`);
+      rows.push(row);
+    }
+  }
+  await runtime.close();
+  publish('onnx-presets', rows);
+}

@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { glyphDataset } from '../../examples/glyphs/glyph-dataset.ts';
+import { memoryFolder, memorySource, openFile } from '../../src/files/index.ts';
+import { loadWeight, type Model, readOnnx } from '../../src/graph/index.ts';
+import { quantize, type Recipe } from '../../src/index.ts';
+import { toFloat32 } from '../../src/numerics/index.ts';
+import { buildPage, servePage } from './serve-page.ts';
+
+const root = join(import.meta.dirname, '../..');
+const browserPath = process.env.LOWBIT_CHROMIUM ?? '/usr/bin/chromium';
+const hasBrowser = existsSync(browserPath);
+if (!hasBrowser)
+  console.log(`skipped: no browser at ${browserPath} (apt install chromium, or set LOWBIT_CHROMIUM)`);
+
+describe.skipIf(!hasBrowser)('quantizing in a page', () => {
+  let folder: string;
+  let server: Server;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lowbit-page-'));
+    await buildPage(folder);
+    const served = await servePage(folder);
+    server = served.server;
+    browser = await chromium.launch({
+      executablePath: browserPath,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+      ],
+    });
+    page = await browser.newPage();
+    page.on('pageerror', (error) => console.error('page:', error.message));
+    await page.goto(served.url);
+    await page.waitForFunction(() => window.quantizeGlyphs !== undefined);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const inPage = async (recipe: Recipe): Promise<Uint8Array> => {
+    const base64 = await page.evaluate((r) => window.quantizeGlyphs!(r), recipe);
+    return new Uint8Array(Buffer.from(base64, 'base64'));
+  };
+
+  test.each(['int8-weights', 'int8-dynamic', 'fp16'])('%s gives the same bytes as in Node', async (to) => {
+    expect(await inPage({ to })).toEqual(await inNode({ to }, undefined));
+  });
+
+  test('static int8 gives the same bytes as Node with the same runtime', async () => {
+    const recipe: Recipe = { to: 'int8' };
+    const made = await inPage(recipe);
+    expect(made).toEqual(await inNode(recipe, 'wasm'));
+    await expectNearlyEqual(await parse(made), await parse(await inNode(recipe, 'native')));
+  });
+});
+
+async function inNode(recipe: Recipe, runtime: 'native' | 'wasm' | undefined): Promise<Uint8Array> {
+  const { source } = await openFile(join(root, 'examples/glyphs/glyphs.onnx'));
+  const output = memoryFolder();
+  await quantize({
+    ...recipe,
+    model: { source: memorySource(await source.read(0, source.size), 'glyphs.onnx') },
+    calibrate: glyphDataset({ seed: 1, size: 64 }),
+    evaluate: glyphDataset({ seed: 2, size: 64 }),
+    output,
+    measure: { runs: 0, memory: false },
+    ...(runtime && { runtime }),
+  });
+  return [...output.files.values()][0]!;
+}
+
+const parse = (bytes: Uint8Array) => readOnnx({ source: memorySource(bytes, 'result.onnx') });
+
+/** Same graph and weight codes; activation scales within 1e-5 relative, zero points within 1. */
+async function expectNearlyEqual(a: Model, b: Model): Promise<void> {
+  const structure = (model: Model) => [...model.graph.nodes].map((n) => [n.kind, n.inputs, n.outputs]);
+  expect(structure(a)).toEqual(structure(b));
+  expect([...a.graph.initializers.keys()]).toEqual([...b.graph.initializers.keys()]);
+  let zeroPoints = 0;
+  for (const [name, weight] of a.graph.initializers) {
+    const other = b.graph.initializers.get(name)!;
+    if (weight.dtype === 'string' || other.dtype === 'string') continue;
+    const [x, y] = [toFloat32(await loadWeight(weight)), toFloat32(await loadWeight(other))];
+    expect(x.length).toBe(y.length);
+    const isActivation = weight.dims.length === 0;
+    for (let i = 0; i < x.length; i++) {
+      const allowed =
+        weight.dtype === 'float32'
+          ? 1e-5 * Math.abs(y[i]!)
+          : weight.dtype === 'int32'
+            ? Math.max(1, 1e-5 * Math.abs(y[i]!))
+            : isActivation
+              ? 1
+              : 0;
+      expect(Math.abs(x[i]! - y[i]!), `${name}[${i}]`).toBeLessThanOrEqual(allowed);
+    }
+    if (isActivation && weight.dtype === 'uint8') zeroPoints++;
+  }
+  expect(zeroPoints).toBeGreaterThan(10);
+}
