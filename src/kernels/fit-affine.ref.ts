@@ -92,7 +92,8 @@ export function fitBlockRef(
   const { minCode, maxCode, signedScale, ratios } = spec;
   let min = 0;
   let max = 0;
-  for (const v of values) {
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i]!;
     if (v < min) min = v;
     if (v > max) max = v;
   }

@@ -34,8 +34,8 @@ export function floatFormat(row: FloatRow): NumberFormat {
     row.scaled && largest >= TINY ? storedScale(f(largest / largestValue()), largestValue(), choice) : 1;
   const largestOf = (xs: Float32Array) => {
     let largest = 0;
-    for (const x of xs) {
-      const magnitude = Math.abs(x);
+    for (let i = 0; i < xs.length; i++) {
+      const magnitude = Math.abs(xs[i]!);
       if (magnitude > largest) largest = magnitude;
     }
     return largest;

@@ -24,8 +24,18 @@ type TypedArray = Float32Array | Int8Array | Uint8Array | Int16Array | Uint16Arr
 /** Values gathered at once: in and out of the second-level cache. A longer row is gathered whole. */
 const TILE_VALUES = 1 << 16;
 
+/** What is moved: elements by their size alone, so that the loops stay fast whatever the type. */
+type Elements = Int32Array | Uint16Array | Uint8Array;
+
+const elementArrays = { 1: Uint8Array, 2: Uint16Array, 4: Int32Array } as const;
+
+function elementsOf(array: TypedArray): Elements {
+  const Elements = elementArrays[array.BYTES_PER_ELEMENT as 1 | 2 | 4];
+  return new Elements(array.buffer as ArrayBuffer, array.byteOffset, array.length);
+}
+
 /** Copies rows [first, first + rows) between row order and their place in the tensor. */
-type Move = (part: TypedArray, all: TypedArray, first: number, rows: number, gather: boolean) => void;
+type Move = (part: Elements, all: Elements, first: number, rows: number, gather: boolean) => void;
 
 interface View {
   readonly rows: number;
@@ -49,6 +59,9 @@ const channelRows =
     }
   };
 
+/** Rows moved together: more of them, a power of two apart, would fall into the same lines of the cache. */
+const ROWS_TOGETHER = 8;
+
 /** Row (o, i) holds the `width` values [o, k, i]: a transposition of [width, inner] for each o. */
 const alongAxis =
   (width: number, inner: number): Move =>
@@ -56,16 +69,23 @@ const alongAxis =
     const end = first + rows;
     for (let row = first; row < end; ) {
       const i = row % inner;
-      const count = Math.min(inner - i, end - row);
+      const count = Math.min(inner - i, end - row, ROWS_TOGETHER);
+      const origin = (row - i) * width + i;
+      const target = (row - first) * width;
       for (let k = 0; k < width; k++) {
-        const there = (((row - i) / inner) * width + k) * inner + i;
-        const here = (row - first) * width + k;
+        const there = origin + k * inner;
+        const here = target + k;
         if (gather) for (let j = 0; j < count; j++) part[here + j * width] = all[there + j]!;
         else for (let j = 0; j < count; j++) all[there + j] = part[here + j * width]!;
       }
       row += count;
     }
   };
+
+function movesOfChannels(outer: number, size: number, inner: number): Move | undefined {
+  if (outer === 1) return undefined;
+  return inner === 1 ? alongAxis(outer, size) : channelRows(outer, size, inner);
+}
 
 function viewOf(granularity: Granularity, dims: readonly number[]): View {
   const count = elementCount(dims);
@@ -82,7 +102,7 @@ function viewOf(granularity: Granularity, dims: readonly number[]): View {
     return {
       rows: size,
       layout: { length, block: Math.max(1, length) },
-      moveValues: outer === 1 ? undefined : channelRows(outer, size, inner),
+      moveValues: movesOfChannels(outer, size, inner),
     };
   }
   const block = granularity.size;
@@ -110,11 +130,11 @@ export function* rowTiles(granularity: Granularity, dims: readonly number[]): Ge
     const gather = <T extends TypedArray>(all: T, width: number, move?: Move): T => {
       if (!move) return all.subarray(first * width, (first + rows) * width) as T;
       const part = new (all.constructor as new (n: number) => T)(rows * width);
-      move(part, all, first, rows, true);
+      move(elementsOf(part), elementsOf(all), first, rows, true);
       return part;
     };
     const scatter = (part: TypedArray, all: TypedArray, width: number, move?: Move) => {
-      if (move) move(part, all, first, rows, false);
+      if (move) move(elementsOf(part), elementsOf(all), first, rows, false);
       else all.set(part, first * width);
     };
     yield {
