@@ -1,3 +1,4 @@
+import { elementCount } from '../../tensor/index.ts';
 import type { Node } from '../node.ts';
 import type { Weight } from '../weight.ts';
 import { numbersOf } from './constant.ts';
@@ -46,9 +47,9 @@ export async function affineOfConstant(
 ): Promise<Affine | undefined> {
   const { channels, trailing } = output;
   if (constant.dtype !== 'float32' || constant.dims.length > trailing + 2) return undefined;
+  const count = elementCount(constant.dims);
+  if (count !== 1 && (count !== channels || constant.dims.at(-1 - trailing) !== channels)) return undefined;
   const values = await numbersOf(constant);
-  if (values.length !== 1 && (values.length !== channels || constant.dims.at(-1 - trailing) !== channels))
-    return undefined;
   const at = (c: number) => values[values.length === 1 ? 0 : c]!;
   const each = (f: (c: number) => number) => Float64Array.from({ length: channels }, (_, c) => f(c));
   const [one, zero] = [each(() => 1), each(() => 0)];

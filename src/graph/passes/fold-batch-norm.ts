@@ -191,10 +191,11 @@ async function asGemm(site: Site, add: Node): Promise<Node | undefined> {
 /** The bias per channel, Gemm's beta included; undefined when it differs from row to row. */
 async function biasOf(node: Node, { bias, channels }: LinearLayout): Promise<number[] | undefined> {
   if (bias === undefined) return new Array<number>(channels).fill(0);
+  const count = elementCount(bias.dims);
+  if (count !== 1 && (count !== channels || bias.dims.at(-1) !== channels)) return undefined;
   const values = await numbersOf(bias);
   const beta = node.kind === 'Gemm' ? node.float('beta', 1) : 1;
-  if (values.length === 1) return new Array<number>(channels).fill(values[0]! * beta);
-  if (values.length !== channels || bias.dims.at(-1) !== channels) return undefined;
+  if (count === 1) return new Array<number>(channels).fill(values[0]! * beta);
   return values.map((v) => v * beta);
 }
 

@@ -213,6 +213,33 @@ describe('what folds and what stays', () => {
     expect((await foldConstants(fed)).changes).toBe(0);
   });
 
+  test('nodes that ask for the impossible stay', async () => {
+    const impossible: Case[] = [
+      { op: 'Transpose', inputs: [x], attributes: { perm: [0, 0, 7] } },
+      { op: 'Reshape', inputs: [x, ints(-2, -12)] },
+      { op: 'Reshape', inputs: [x, ints(0, 0, 0, 0)] },
+      { op: 'Concat', inputs: [x, y], attributes: { axis: 0 } },
+      { op: 'Gather', inputs: [x, ints(9)] },
+      { op: 'Squeeze', inputs: [x, ints(0)] },
+      { op: 'Unsqueeze', inputs: [x, ints(0, 0)] },
+      { op: 'Slice', inputs: [x, ints(0), ints(1), ints(0), ints(0)] },
+      { op: 'Split', inputs: [x, ints(-5, 9)], attributes: { axis: 2 }, outputs: 2 },
+      { op: 'Expand', inputs: [x, ints(2 ** 40)] },
+      { op: 'Expand', inputs: [y, ints(-1, -1)] },
+      { op: 'Tile', inputs: [y, ints(-2, 3)] },
+      { op: 'Tile', inputs: [y, ints(2 ** 40, 2 ** 40)] },
+      { op: 'Add', inputs: [x, randomTensor(1, 7)] },
+      { op: 'Div', inputs: [long, ints(0)] },
+      { op: 'Range', inputs: [scalar(0), scalar(1), scalar(0)] },
+      { op: 'ReduceSum', inputs: [float32([0], [])] },
+    ];
+    for (const { inputs, ...node } of impossible) {
+      const model = oneNode(node, ...inputs);
+      await foldConstants(model);
+      expect([...model.graph.nodes][0]?.op).toBe(node.op);
+    }
+  });
+
   test('with a runtime, operators that have no evaluator here', async () => {
     const product = () => oneNode({ op: 'MatMul' }, randomTensor(1, 3, 2), randomTensor(2, 2, 4));
     expect((await foldConstants(product())).changes).toBe(0);

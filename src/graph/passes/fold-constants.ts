@@ -18,6 +18,9 @@ export const foldLimitBytes = 1 << 20;
 /** Operators that only move elements: their result is a view that is computed when it is read. */
 const movers = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Slice']);
 
+/** A few bytes make any amount of these: only where the size is known beforehand. */
+const growers = new Set(['Expand', 'Tile']);
+
 /** From this IR version on an initializer need not be an input. */
 const freeInitializers = 4;
 
@@ -120,7 +123,7 @@ async function evaluate(
       outputBytes <= inputBytes && node.inputs.every((i) => i === '' || onlyConsumer(graph, i) === node);
     return shrinks && movers.has(node.kind) ? moved(compute) : undefined;
   }
-  if (inputBytes > foldLimitBytes && outputBytes === undefined) return undefined;
+  if (outputBytes === undefined && (inputBytes > foldLimitBytes || growers.has(node.kind))) return undefined;
   const results = await compute();
   if (results === undefined || results.length < node.outputs.length) return undefined;
   const small = results.every((t) => byteLengthOf(t.dtype, elementCount(t.dims)) <= foldLimitBytes);

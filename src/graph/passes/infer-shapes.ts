@@ -101,7 +101,10 @@ function inferNode(node: Node, scope: Scope, run: Run, annotations: ReadonlyMap<
   node.outputs.forEach((name, i) => {
     if (name === '') return;
     const annotation = annotations.get(name);
-    const type = merge(types[i] ?? unknown, annotation === undefined ? unknown : declared(annotation));
+    const type = merge(
+      possible(types[i] ?? unknown),
+      annotation === undefined ? unknown : declared(annotation),
+    );
     scope.types.set(name, type);
     if (i > 0) return;
     const content =
@@ -109,6 +112,12 @@ function inferNode(node: Node, scope: Scope, run: Run, annotations: ReadonlyMap<
       (node.kind === 'Constant' ? attributeContent(node, run) : undefined);
     if (content !== undefined && content.length <= contentLimit) scope.contents.set(name, content);
   });
+}
+
+/** Sizes that no tensor has (a stride of 0, a negative pad) are not known. */
+function possible({ dtype, shape }: Type): Type {
+  const fits = (d: Dim) => (typeof d === 'number' && !(Number.isSafeInteger(d) && d >= 0) ? undefined : d);
+  return { dtype, shape: shape?.map(fits) };
 }
 
 function declared(info: ValueInfo): Type {

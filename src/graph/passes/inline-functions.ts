@@ -1,8 +1,9 @@
 import { fail } from '../../tensor/index.ts';
 import type { Attribute } from '../attribute.ts';
-import { Graph } from '../graph.ts';
+import type { Graph } from '../graph.ts';
 import type { Model, ModelFunction } from '../model.ts';
 import { Node } from '../node.ts';
+import { copyNode, freshNames, type Naming } from './copy-nodes.ts';
 import { everyGraph, type PassContext, type PassResult } from './pass.ts';
 
 /** Functions that call functions multiply; the largest real graphs have tens of thousands of nodes. */
@@ -106,70 +107,19 @@ function bodyOf(f: ModelFunction, call: Node, graph: Graph): Node[] {
     if (names.has(name)) passed.set(outer, names.get(name)!);
     else names.set(name, outer);
   });
-  const taken = new Set<string>();
-  const rename = (name: string) => {
-    const known = names.get(name);
-    if (known !== undefined) return known;
-    let fresh = graph.freshName(`${prefix}/${name}`);
-    while (taken.has(fresh)) fresh = graph.freshName(`${fresh}_`);
-    taken.add(fresh);
-    names.set(name, fresh);
-    return fresh;
+  const naming: Naming = {
+    value: freshNames(graph, prefix, names),
+    node: (name) => (name === '' ? '' : `${prefix}/${name}`),
+    attribute: (a) => actualAttribute(a, call, f),
   };
-  const arguments_ = { call, f };
-  const nodes = f.nodes.map((node) => copyNode(node, prefix, rename, arguments_));
+  const nodes = f.nodes.map((node) => copyNode(node, naming));
   for (const [output, input] of passed)
     nodes.push(new Node({ op: 'Identity', inputs: [input], outputs: [output] }));
   return nodes;
 }
 
-interface Arguments {
-  readonly call: Node;
-  readonly f: ModelFunction;
-}
-
-function copyNode(node: Node, prefix: string, rename: (name: string) => string, given: Arguments): Node {
-  const attributes = new Map<string, Attribute>();
-  for (const [name, a] of node.attributes) {
-    const actual = actualAttribute(a, given);
-    if (actual === undefined) continue;
-    if (actual.type === 'graph')
-      attributes.set(name, { type: 'graph', value: copyGraph(actual.value, prefix, rename, given) });
-    else if (actual.type === 'graphs')
-      attributes.set(name, {
-        type: 'graphs',
-        value: actual.value.map((g) => copyGraph(g, prefix, rename, given)),
-      });
-    else attributes.set(name, actual);
-  }
-  const { op, domain, overload, docString, metadata } = node;
-  return new Node({
-    op,
-    domain,
-    overload,
-    docString,
-    metadata,
-    attributes,
-    name: node.name === '' ? '' : `${prefix}/${node.name}`,
-    inputs: node.inputs.map(rename),
-    outputs: node.outputs.map(rename),
-  });
-}
-
 /** What a reference stands for: the call's attribute, the function's default, or nothing. */
-function actualAttribute(a: Attribute, { call, f }: Arguments): Attribute | undefined {
+function actualAttribute(a: Attribute, call: Node, f: ModelFunction): Attribute | undefined {
   if (a.type !== 'reference') return a;
   return call.attributes.get(a.name) ?? f.attributeDefaults.get(a.name);
-}
-
-function copyGraph(graph: Graph, prefix: string, rename: (name: string) => string, given: Arguments): Graph {
-  const copy = new Graph(graph.name);
-  copy.docString = graph.docString;
-  copy.inputs = graph.inputs.map((i) => ({ ...i, name: rename(i.name) }));
-  for (const [name, weight] of graph.initializers) copy.initializers.set(rename(name), weight);
-  for (const [name, info] of graph.valueInfo)
-    copy.valueInfo.set(rename(name), { ...info, name: rename(name) });
-  for (const node of graph.nodes) copy.add(copyNode(node, prefix, rename, given));
-  copy.outputs = graph.outputs.map((o) => ({ ...o, name: rename(o.name) }));
-  return copy;
 }

@@ -28,7 +28,8 @@ const reshape: Evaluator = (c) => {
   const dims = target.map((d, i) => (d === 0 && copies ? (x.dims[i] ?? 0) : d));
   const open = dims.indexOf(-1);
   if (open >= 0) dims[open] = elementCount(x.dims) / elementCount(dims.toSpliced(open, 1));
-  return elementCount(dims) === elementCount(x.dims) ? [reshaped(x, dims)] : undefined;
+  const fits = dims.every((d) => d >= 0) && elementCount(dims) === elementCount(x.dims);
+  return fits ? [reshaped(x, dims)] : undefined;
 };
 
 const flatten: Evaluator = (c) => {
@@ -59,6 +60,7 @@ const unsqueeze: Evaluator = (c) => {
 const transpose: Evaluator = (c) => {
   const x = c.inputs[0]!;
   const perm = c.node.ints('perm') ?? x.dims.map((_, i) => x.dims.length - 1 - i);
+  if ([...perm].sort((a, b) => a - b).join() !== x.dims.map((_, i) => i).join()) return undefined;
   const strides = stridesOf(x.dims);
   const dims = perm.map((p) => x.dims[p]!);
   if (dims.length === 2 && perm[0] === 1) {
@@ -81,8 +83,9 @@ const concat: Evaluator = (c) => {
   const parts = c.inputs as readonly Numbers[];
   const first = parts[0]!;
   const axis = axisIn(c.node.int('axis', 1), first.dims.length);
-  if (axis === undefined || parts.some((p) => p.dtype !== first.dtype || p.dims.length !== first.dims.length))
-    return undefined;
+  if (axis === undefined) return undefined;
+  const others = (dims: readonly number[]) => dims.map((d, i) => (i === axis ? '' : d)).join();
+  if (parts.some((p) => p.dtype !== first.dtype || others(p.dims) !== others(first.dims))) return undefined;
   const outer = elementCount(first.dims.slice(0, axis));
   const inner = parts.map((p) => elementCount(p.dims.slice(axis)));
   const row = inner.reduce((a, b) => a + b, 0);

@@ -44,6 +44,8 @@ const unary = [
   ...['Scatter', 'ScatterElements', 'ScatterND', 'ReverseSequence', 'TensorScatter', 'RMSNormalization'],
   ...['com.microsoft.Gelu', 'com.microsoft.FastGelu', 'com.microsoft.QuickGelu', 'com.microsoft.BiasGelu'],
   ...['SimplifiedLayerNormalization', 'com.microsoft.RotaryEmbedding', 'RotaryEmbedding'],
+  ...['onnx.brevitas.Quant', 'onnx.brevitas.BipolarQuant', 'qonnx.custom_op.general.Quant'],
+  ...['qonnx.custom_op.general.BipolarQuant', 'finn.custom_op.general.Quant'],
   ...['com.microsoft.QLinearSigmoid', 'com.microsoft.QLinearLeakyRelu', 'com.microsoft.QLinearSoftmax'],
 ];
 

@@ -27,8 +27,11 @@ function shapeFrom(c: RuleContext, i: number): readonly Dim[] | undefined {
   const content = c.content(i);
   if (content !== undefined) return content.map((d) => (typeof d === 'number' && d < 0 ? undefined : d));
   const rank = c.input(i).shape?.[0];
-  return typeof rank === 'number' ? unknownDims(rank) : undefined;
+  return typeof rank === 'number' && rank <= rankLimit ? unknownDims(rank) : undefined;
 }
+
+/** No real tensor has more axes; a longer shape is an attack. */
+const rankLimit = 64;
 
 const reshape: Rule = (c) => {
   const x = c.input(0).shape;
