@@ -22,6 +22,8 @@ const options = [
 ];
 
 mkdirSync(target, { recursive: true });
+const kept = new Set(readdirSync(source));
+for (const file of readdirSync(target)) if (!kept.has(file)) rmSync(join(target, file));
 for (const file of readdirSync(source)) {
   if (!file.endsWith('.ts')) continue;
   const name = file.slice(0, -'.ts'.length);

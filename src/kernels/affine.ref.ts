@@ -32,7 +32,7 @@ export interface AffineKernel {
   ): void;
 }
 
-/** The readable twin of assembly/affine.ts. */
+/** The readable twins of assembly/fit-affine.ts and assembly/quantize-affine.ts. */
 export const affineReference: AffineKernel = {
   fit: (values, weights, { rows, length, block }, spec, scale, zero) =>
     fitAffineRef(values, rows, length, block, weights, spec, scale, zero),

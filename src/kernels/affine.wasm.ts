@@ -1,7 +1,7 @@
 import { type AffineKernel, affineReference, type BlockLayout, type IntegerArray } from './affine.ref.ts';
 import { loadKernel } from './kernel-module.ts';
 
-interface Functions {
+interface FitFunctions {
   configure(
     minCode: number,
     maxCode: number,
@@ -22,7 +22,12 @@ interface Functions {
     length: number,
     block: number,
   ): void;
+}
+
+interface QuantizeFunctions {
   quantize(
+    minCode: number,
+    maxCode: number,
     values: number,
     scale: number,
     zero: number,
@@ -38,17 +43,19 @@ interface Functions {
 /** Values per tile: with its scratch in the second-level cache for blocks of usual sizes. */
 const TILE = 1 << 16;
 
-// Memory map, in bytes. The module keeps nothing of its own below 4096.
+// Memory map of the module that fits, in bytes. The first 4096 are its own.
 const RATIOS = 4096;
 const MAX_RATIOS = 64;
 const VALUES = RATIOS + MAX_RATIOS * 4;
 const WEIGHTS = VALUES + TILE * 4;
 const SCALE = WEIGHTS + TILE * 4;
 const ZERO = SCALE + TILE * 4;
-const CODES = ZERO + TILE * 4;
-const SCRATCH = CODES + TILE * 2;
+const SCRATCH = ZERO + TILE * 4;
 const SCRATCH_WEIGHTS = SCRATCH + TILE * 16;
 const END = SCRATCH_WEIGHTS + TILE * 16;
+// And of the module that quantizes.
+const CODES = ZERO + TILE * 4;
+const QUANTIZE_END = CODES + TILE * 2;
 
 /** A run of values that is one layout of at most TILE values, and where its scales begin. */
 interface Piece extends BlockLayout {
@@ -89,12 +96,17 @@ function* piecesOf({ rows, length, block }: BlockLayout): Generator<Piece> {
 
 /** The SIMD kernel. Blocks longer than a tile are fitted by the twin, which gives the same bits. */
 export async function createAffineKernel(): Promise<AffineKernel> {
-  const { wasm } = await import('./generated/affine.ts');
-  const { call, memory } = await loadKernel<Functions>(wasm, END);
-  const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
+  const [fitting, quantizing] = await Promise.all([
+    import('./generated/fit-affine.ts').then(({ wasm }) => loadKernel<FitFunctions>(wasm, END)),
+    import('./generated/quantize-affine.ts').then(({ wasm }) =>
+      loadKernel<QuantizeFunctions>(wasm, QUANTIZE_END),
+    ),
+  ]);
 
   return {
     fit(values, weights, layout, spec, scale, zero) {
+      const { call, memory } = fitting;
+      const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
       // Ratios are tried two at a time; an odd last one is tried twice, which changes nothing.
       const count = spec.ratios.length + (spec.ratios.length % 2);
       if (layout.block > TILE || count > MAX_RATIOS) {
@@ -128,7 +140,8 @@ export async function createAffineKernel(): Promise<AffineKernel> {
     },
 
     quantize(values, layout, scale, zero, { minCode, maxCode }, codes) {
-      call.configure(minCode, maxCode, false, 0, false, RATIOS, 0, SCRATCH, SCRATCH_WEIGHTS);
+      const { call, memory } = quantizing;
+      const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
       const bytes = codes.BYTES_PER_ELEMENT;
       const signed = codes instanceof Int8Array || codes instanceof Int16Array;
       const ArrayType = codes.constructor as new (
@@ -142,7 +155,7 @@ export async function createAffineKernel(): Promise<AffineKernel> {
         floats(VALUES, size).set(values.subarray(from, from + size));
         floats(SCALE, scales).set(scale.subarray(scaleFrom, scaleFrom + scales));
         floats(ZERO, scales).set(zero.subarray(scaleFrom, scaleFrom + scales));
-        call.quantize(VALUES, SCALE, ZERO, CODES, rows, length, block, bytes, signed);
+        call.quantize(minCode, maxCode, VALUES, SCALE, ZERO, CODES, rows, length, block, bytes, signed);
         codes.set(new ArrayType(memory.buffer, CODES, size), from);
       };
       if (layout.block <= TILE) {

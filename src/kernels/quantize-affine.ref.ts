@@ -1,4 +1,4 @@
-/** Codes of values under given scales: ONNX QuantizeLinear, bit for bit. Twin of assembly/affine.ts `quantize`. */
+/** Codes of values under given scales: ONNX QuantizeLinear, bit for bit. Twin of assembly/quantize-affine.ts. */
 
 const f = Math.fround;
 
