@@ -213,5 +213,5 @@ function texts<K extends string>(all: Record<K, string>): Partial<Record<K, stri
 }
 
 function opsets(map: ReadonlyMap<string, number>) {
-  return [...map].map(([domain, version]) => ({ domain, version: BigInt(version) }));
+  return [...map].map(([domain, version]) => ({ ...texts({ domain }), version: BigInt(version) }));
 }

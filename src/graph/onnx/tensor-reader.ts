@@ -1,4 +1,4 @@
-import { isMessage } from '@bufbuild/protobuf';
+import { clearField, isMessage } from '@bufbuild/protobuf';
 import type { ByteSource, Siblings } from '../../files/index.ts';
 import {
   dtypeOfNumber,
@@ -65,7 +65,7 @@ export class TensorReader {
       if (tensor.dtype === 'string') return;
       message.rawData = Uint8Array.from(await tensor.read());
       message.externalData = [];
-      message.dataLocation = 0;
+      clearField(message, TensorProtoSchema.field.dataLocation);
       return;
     }
     for (const value of Object.values(message)) {
