@@ -46,6 +46,7 @@ export interface ErrorDetails {
   'file/no-folders': { path: string };
   'file/not-a-file': { path: string };
   'file/not-a-folder': { path: string };
+  'file/not-json': { path: string };
   'file/out-of-range': { file: string; offset: number; length: number; size: number };
   'file/unsafe-location': { location: string; file: string; why: string };
   'flag/missing': { command: string; what: string; usage: string };
@@ -186,6 +187,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'file/not-a-file': (d) => `${d.path} is not a plain file. Name a file.`,
   'file/not-a-folder': (d) =>
     `${d.path} is a file, but the output needs a folder. Name a folder, or one preset and a file.`,
+  'file/not-json': (d) => `${d.path} is not JSON. Repair the file, or take it away.`,
   'file/out-of-range': (d) =>
     `${d.file} has ${d.size} bytes, but ${d.length} at offset ${d.offset} were asked for. The file is cut off or was changed; copy or download it again.`,
   'file/unsafe-location': (d) =>

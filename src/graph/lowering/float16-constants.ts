@@ -1,5 +1,5 @@
 import { encodeFloat16 } from '../../numerics/index.ts';
-import { elementCount } from '../../tensor/index.ts';
+import { elementCount, fail } from '../../tensor/index.ts';
 import { lazyWeight, type Weight } from '../weight.ts';
 
 /** Largest finite float16. */
@@ -10,27 +10,20 @@ const FLOAT16_TINY = 2 ** -24;
 const ROUNDS_TO_ZERO = 2 ** -25;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** What float16 would do to the values of a constant. */
-export interface Float16Fit {
-  /** Largest finite magnitude. */
-  readonly largest: number;
-  /** Values other than 0 that would become 0. */
-  readonly vanishing: number;
-}
-
-/** Looks through a float32 constant in chunks. */
-export async function fitFloat16(weight: Weight): Promise<Float16Fit> {
+/** Largest finite magnitude of a float32 constant, read in chunks. @throws numerics/not-finite at the first NaN. */
+export async function largestOf(name: string, weight: Weight): Promise<number> {
   let largest = 0;
-  let vanishing = 0;
   for (let at = 0; at < weight.byteLength; at += CHUNK_BYTES) {
     const bytes = await weight.read(at, Math.min(CHUNK_BYTES, weight.byteLength - at));
-    for (const value of floats(bytes)) {
+    const values = floats(bytes);
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]!;
+      if (Number.isNaN(value)) fail('numerics/not-finite', { name, index: at / 4 + i, value: 'NaN' });
       const magnitude = Math.abs(value);
       if (magnitude > largest && magnitude !== Number.POSITIVE_INFINITY) largest = magnitude;
-      if (magnitude !== 0 && magnitude <= ROUNDS_TO_ZERO) vanishing++;
     }
   }
-  return { largest, vanishing };
+  return largest;
 }
 
 /**

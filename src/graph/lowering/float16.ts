@@ -6,9 +6,9 @@ import { inferShapes } from '../passes/infer-shapes.ts';
 import type { TypeInfo, ValueInfo } from '../value.ts';
 import { type Weight, weightOf } from '../weight.ts';
 import { nameOf } from './coded-weight.ts';
-import { FLOAT16_MAX, fitFloat16, toFloat16 } from './float16-constants.ts';
+import { FLOAT16_MAX, largestOf, toFloat16 } from './float16-constants.ts';
 import { crashesInFloat16, float16Row, refusesFloat16 } from './float16-operators.ts';
-import type { LoweringResult, NodeFilter } from './lowering.ts';
+import type { LargestMagnitudes, LoweringResult, NodeFilter } from './lowering.ts';
 import { Rewrite } from './rewrite.ts';
 import { type FoundConstant, type Scope, scopesOf } from './scope.ts';
 
@@ -16,8 +16,8 @@ export interface Float16Options {
   readonly filter?: NodeFilter;
   /** Inputs and outputs of the model stay float32, with a Cast behind and before them. Default true. */
   readonly keepIoTypes?: boolean;
-  /** Largest magnitude of each value, measured on data: what would overflow is computed in float32. */
-  readonly ranges?: ReadonlyMap<string, number>;
+  /** Measures activations on data: what would overflow is computed in float32. */
+  readonly largest?: LargestMagnitudes;
 }
 
 /** Measured magnitudes may be exceeded on other data: this much room is left. */
@@ -47,11 +47,12 @@ class Float16Lowering {
   readonly #rewrite: Rewrite;
   /** Nodes that stay float32. */
   readonly #kept = new Set<Node>();
-  readonly #fits = new Map<Weight, Awaited<ReturnType<typeof fitFloat16>>>();
+  readonly #magnitudes = new Map<Weight, number>();
   /** Constants in float16, by the graph that holds them. */
   readonly #halves = new Map<Graph, Map<string, string>>();
   readonly #casts = new Map<Graph, Map<string, string>>();
-  #inputPrecision: Precision = 'float32';
+  readonly #inputPrecision: Precision;
+  #largest: ReadonlyMap<string, number> = new Map();
 
   constructor(model: Model, types: ReadonlyMap<string, TypeInfo>, options: Float16Options) {
     this.#model = model;
@@ -64,6 +65,7 @@ class Float16Lowering {
   async run(): Promise<LoweringResult> {
     const scopes = scopesOf(this.#model);
     const rows = scopes.map((scope) => ({ scope, nodes: [...scope.graph.nodes] }));
+    this.#largest = (await this.#options.largest?.(this.#measurable())) ?? new Map();
     for (const { scope, nodes } of rows) for (const node of nodes) await this.#decide(scope, node);
     for (const { scope, nodes } of rows) {
       for (const node of nodes) {
@@ -103,17 +105,23 @@ class Float16Lowering {
     this.#rewrite.keep(node, why);
   }
 
+  /** Float values of the outermost graph: bodies cannot be tapped. */
+  #measurable(): string[] {
+    const { graph } = this.#model;
+    const scope = { graph };
+    const made = [...graph.nodes].flatMap((node) => (node.kind === 'Constant' ? [] : node.outputs));
+    return [...graph.inputs.map((input) => input.name), ...made].filter((v) => this.#isFloat(scope, v));
+  }
+
   #overflows(node: Node): string | undefined {
-    const { ranges } = this.#options;
-    if (ranges === undefined) return undefined;
     const limit = FLOAT16_MAX / HEADROOM;
     for (const value of [...node.outputs, ...node.inputs]) {
-      const largest = ranges.get(value) ?? 0;
+      const largest = this.#largest.get(value) ?? 0;
       if (largest > limit) {
         return `'${value}' reaches ${largest.toPrecision(3)} on the data, too near float16's largest value 65504`;
       }
     }
-    const largest = ranges.get(node.inputs[0] ?? '') ?? 0;
+    const largest = this.#largest.get(node.inputs[0] ?? '') ?? 0;
     if (float16Row(node).squares && largest * largest > limit) {
       return `its input reaches ${largest.toPrecision(3)} on the data; the squares it adds up would pass 65504`;
     }
@@ -125,7 +133,7 @@ class Float16Lowering {
     for (const [i, name] of node.inputs.entries()) {
       const found = this.#rewrite.constant(scope, name);
       if (found?.weight.dtype !== 'float32' || scales?.includes(i)) continue;
-      const { largest } = await this.#fit(found.weight);
+      const largest = await this.#largestIn(name, found.weight);
       // One number is a mask or a limit: its nearest float16 does. A whole tensor is a weight.
       if (elementCount(found.weight.dims) > 1 && largest > FLOAT16_MAX)
         return `its constant '${name}' holds ${largest.toPrecision(3)}, beyond float16's 65504`;
@@ -133,10 +141,10 @@ class Float16Lowering {
     return undefined;
   }
 
-  async #fit(weight: Weight) {
-    let fit = this.#fits.get(weight);
-    if (fit === undefined) this.#fits.set(weight, (fit = await fitFloat16(weight)));
-    return fit;
+  async #largestIn(name: string, weight: Weight): Promise<number> {
+    let largest = this.#magnitudes.get(weight);
+    if (largest === undefined) this.#magnitudes.set(weight, (largest = await largestOf(name, weight)));
+    return largest;
   }
 
   #isFloat(scope: Scope, value: string): boolean {
@@ -193,10 +201,10 @@ class Float16Lowering {
 
   #report(name: string, weight: Weight, node: Node): void {
     const values = elementCount(weight.dims);
-    const fit = this.#fits.get(weight);
-    if (fit !== undefined && fit.largest > FLOAT16_MAX) {
+    const largest = this.#magnitudes.get(weight) ?? 0;
+    if (largest > FLOAT16_MAX) {
       this.#rewrite.note(
-        `Constant '${name}' is ${fit.largest.toPrecision(3)}; it became 65504, float16's largest value.`,
+        `Constant '${name}' is ${largest.toPrecision(3)}; it became 65504, float16's largest value.`,
       );
     }
     if (values <= 1 || float16Row(node).scales?.includes(node.inputs.indexOf(name))) return;

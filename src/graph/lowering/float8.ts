@@ -4,9 +4,10 @@ import type { Model } from '../model.ts';
 import type { Node } from '../node.ts';
 import { lazyWeight, type Weight } from '../weight.ts';
 import { scalarWeight } from './gemm-operands.ts';
-import type { LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts';
+import type { LargestMagnitudes, LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts';
 import { requireOpset } from './require-opset.ts';
 import { Rewrite } from './rewrite.ts';
+import { constantIn } from './scope.ts';
 import { lowerToStoredCodes, type StoredFormat } from './stored-codes.ts';
 
 export interface Float8Options {
@@ -14,8 +15,8 @@ export interface Float8Options {
   readonly filter?: NodeFilter;
   /** e4m3fn or e5m2, per tensor or per channel. */
   readonly weights: SchemeTemplate;
-  /** Largest magnitude of each value, measured on data. Without them only weights are quantized. */
-  readonly ranges?: ReadonlyMap<string, number>;
+  /** Measures activations on data; without it only weights are quantized. */
+  readonly largest?: LargestMagnitudes;
   /**
    * How activations are rounded. `cast` (default): Mul, Cast, Cast, Mul, the same values, loads everywhere.
    * `qdq`: QuantizeLinear and DequantizeLinear, for compilers that look for them; ONNX Runtime loads that only
@@ -32,6 +33,8 @@ const float8 = {
 
 /** Operators whose float inputs are quantized: the first, and for products of two activations both. */
 const operators: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm']);
+/** Operators of which only the weights are. */
+const weightsOnly: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN']);
 
 /** First opset of QuantizeLinear to float8. */
 const OPSET = 19;
@@ -46,12 +49,14 @@ const OPSET = 19;
 export async function lowerFloat8(model: Model, options: Float8Options): Promise<LoweringResult> {
   await requireOpset(model, OPSET);
   const rewrite = new Rewrite(model, options.filter);
-  const { weights, quantizer, ranges } = options;
+  const { weights, quantizer } = options;
+  const ranges = await options.largest?.(activationsOf(model.graph));
   const format = weights.format as StoredFormat & keyof typeof float8;
   const store = { rewrite, quantizer, format, perChannel: weights.granularity !== 'per-tensor' };
-  const activations = new Activations(rewrite, format, options);
+  const activations = new Activations(rewrite, format, options.form ?? 'cast', ranges);
   for (const { scope, node } of rewrite.nodes()) {
-    if (!operators.has(node.kind) || !rewrite.allows(node)) continue;
+    const recurrent = weightsOnly.has(node.kind);
+    if ((!recurrent && !operators.has(node.kind)) || !rewrite.allows(node)) continue;
     const second = rewrite.constant(scope, node.inputs[1]);
     if (second !== undefined) {
       const verdict = lowerToStoredCodes(store, scope, node);
@@ -63,7 +68,7 @@ export async function lowerFloat8(model: Model, options: Float8Options): Promise
       rewrite.keep(node, 'both sides are activations, and their ranges were not measured');
       continue;
     }
-    const inputs = second === undefined ? [0, 1] : [0];
+    const inputs = recurrent ? [] : second === undefined ? [0, 1] : [0];
     for (const i of inputs) activations.quantize(scope.graph, node, i);
   }
   if (options.form === 'qdq' && ranges !== undefined) {
@@ -73,26 +78,41 @@ export async function lowerFloat8(model: Model, options: Float8Options): Promise
   return rewrite.finish();
 }
 
+/** Values of the outermost graph that products and convolutions read: bodies cannot be tapped. */
+function activationsOf(graph: Graph): string[] {
+  const readers = [...graph.nodes].filter((node) => operators.has(node.kind));
+  const read = new Set(readers.flatMap((node) => node.inputs.slice(0, 2)));
+  return [...read].filter((value) => constantIn({ graph }, value) === undefined);
+}
+
 /** Rounding to float8 behind values, once per value and graph. */
 class Activations {
   readonly #rewrite: Rewrite;
-  readonly #options: Float8Options;
   readonly #format: keyof typeof float8;
+  readonly #form: 'cast' | 'qdq';
+  readonly #ranges: ReadonlyMap<string, number> | undefined;
 
-  constructor(rewrite: Rewrite, format: keyof typeof float8, options: Float8Options) {
+  constructor(
+    rewrite: Rewrite,
+    format: keyof typeof float8,
+    form: 'cast' | 'qdq',
+    ranges: ReadonlyMap<string, number> | undefined,
+  ) {
     this.#rewrite = rewrite;
-    this.#options = options;
     this.#format = format;
+    this.#form = form;
+    this.#ranges = ranges;
   }
 
   quantize(graph: Graph, node: Node, input: number): void {
     const value = node.inputs[input]!;
-    const range = this.#options.ranges?.get(value);
+    const range = this.#ranges?.get(value);
     if (range === undefined) return;
     const scale = range > 0 ? range / float8[this.#format].largest : 1;
-    const form = this.#options.form ?? 'cast';
     const rounded = this.#rewrite.onceFor(graph, `${value} float8`, () =>
-      form === 'qdq' ? this.#quantizeDequantize(graph, value, scale) : this.#castThere(graph, value, scale),
+      this.#form === 'qdq'
+        ? this.#quantizeDequantize(graph, value, scale)
+        : this.#castThere(graph, value, scale),
     );
     graph.setInput(node, input, rounded);
   }

@@ -46,3 +46,9 @@ export interface LoweringResult {
 
 /** Which nodes may be touched: true, or the reason why not (`--keep`, `--only`, first/last layer). */
 export type NodeFilter = (node: Node) => true | string;
+
+/**
+ * Largest magnitudes of values of the model, measured on data; a value that could not be measured (inside a
+ * body of If, Loop or Scan) is absent from the answer.
+ */
+export type LargestMagnitudes = (values: readonly string[]) => Promise<ReadonlyMap<string, number>>;
