@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -234,6 +235,27 @@ describe('sources', () => {
     const { siblings } = await openFile(join(folder, 'linked/m'));
     expect((await siblings.open('m')).size).toBe(1);
   });
+});
+
+test('missing rights', async () => {
+  writeFileSync(join(folder, 'a.bin'), 'abc', { mode: 0 });
+  mkdirSync(join(folder, 'out'), { mode: 0o555 });
+  chmodSync(folder, 0o755);
+  // Root may do anything, so it becomes nobody for a moment.
+  const root = process.getuid?.() === 0;
+  if (root) process.seteuid?.('nobody');
+  try {
+    expect(await messageOf(openFile(join(folder, 'a.bin')))).toMatchInlineSnapshot(
+      `"<folder>/a.bin cannot be read: the rights are missing. Change them, or choose another place."`,
+    );
+    // Where the real user has no rights either, the folder itself is refused.
+    const written = openFolder(join(folder, 'out')).then((out) => out.open('a.bin'));
+    expect((await messageOf(written)).replace('out/a.bin', 'out')).toMatchInlineSnapshot(
+      `"<folder>/out cannot be written: the rights are missing. Change them, or choose another place."`,
+    );
+  } finally {
+    if (root) process.seteuid?.(0);
+  }
 });
 
 test('errors of the operating system have names', () => {
