@@ -89,7 +89,7 @@ test('help of the whole and of a command', async () => {
     'lowbit quantize model.onnx --to int8 --calibrate data/ --evaluate data/',
   );
   // A flag for every key of the recipe.
-  const { recipeSchema } = await import('lowbit');
+  const { recipeSchema } = (await import(join(root, 'dist/src/index.js'))) as typeof import('lowbit');
   const flags = Object.keys(recipeSchema.shape)
     .filter((key) => key !== 'version')
     .map(

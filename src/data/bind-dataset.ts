@@ -1,6 +1,7 @@
 import type { PortInfo } from '../runtime/index.ts';
 import { elementCount, fail, type Tensor, throwIfAborted } from '../tensor/index.ts';
-import { asTensor, type BoundInput, bindInput, type Fed } from './bind-input.ts';
+import { bindInput } from './bind-input.ts';
+import { asTensor, type BoundInput, checkSampleSize, type Fed } from './bound-input.ts';
 import type { Batch, Dataset, Task } from './dataset.ts';
 import type { DatasetSpec, InputSpec } from './dataset-spec.ts';
 import { filled, toFed } from './feed.ts';
@@ -54,7 +55,8 @@ export function bindDataset(parts: DatasetParts): Dataset {
   }
   if (to === from) fail('data/empty', { path: name });
 
-  const fixedBatch = fixedBatchOf(bound);
+  const fixed = bound.map((b) => b.fixedBatch).filter((size) => size !== undefined);
+  const fixedBatch = fixed.length === 0 ? undefined : Math.max(...fixed);
   return {
     name,
     size: to - from,
@@ -168,15 +170,15 @@ function derivedFeed(port: PortInfo, input: InputSpec, { ports, name, spec }: Da
       wanted: `[${port.shape.join(', ')}]`,
     });
   }
+  checkSampleSize(
+    `the constant of '${port.name}'`,
+    port.dtype,
+    shape.map((d) => (d === 'batch' ? 1 : d)),
+  );
   return (batch) => {
     const dims = shape.map((d) => (d === 'batch' ? batch : d));
     return asTensor(port.dtype, dims, filled(port.dtype, elementCount(dims), value));
   };
-}
-
-function fixedBatchOf(bound: readonly BoundInput[]): number | undefined {
-  const sizes = bound.map(({ port }) => port.shape[0]).filter((d) => typeof d === 'number' && d > 0);
-  return sizes.length === 0 ? undefined : Math.max(...(sizes as number[]));
 }
 
 function sameCount(first: Rows, other: string, otherCount: number): void {

@@ -326,3 +326,40 @@ test('reading stops when asked', async () => {
   };
   await expect(iterate()).rejects.toMatchObject({ code: 'run/aborted', exitCode: 130 });
 });
+
+test('a model without a batch axis is fed one sample at a time', async () => {
+  const dataset = await open({ 'x.f32': bytesOf(rows) }, [port('x', [3])], {
+    inputs: { x: { file: 'x.f32', shape: [3] } },
+  });
+  const batches = await all(dataset, 8);
+  expect(batches.map((b) => [b.size, b.feeds.x!.dims])).toEqual([
+    [1, [3]],
+    [1, [3]],
+    [1, [3]],
+  ]);
+});
+
+test('mean and std per feature; 16-bit floats; element types of inputs', async () => {
+  const spec: DatasetSpec = { inputs: { x: { file: 'x.f32', shape: [3], mean: [1, 2, 3], std: [1, 2, 4] } } };
+  const { x } = await content(await open({ 'x.f32': bytesOf(rows) }, x3, spec));
+  expect(x).toEqual([0, 0, 0, 3, 1.5, 0.75, 6, 3, 1.5]);
+  const half = { 'x.f16': Uint8Array.of(0, 0x3c, 0, 0x40, 0, 0xc0) }; // 1, 2, -2
+  expect((await content(await open(half, x3))).x).toEqual([1, 2, -2]);
+  const bytes = { 'x.u8': Uint8Array.of(0, 1, 255) };
+  const fed: Record<string, unknown> = {};
+  for (const dtype of ['int64', 'int32', 'uint8', 'bool', 'float64', 'float16', 'bfloat16'] as const) {
+    const [batch] = await all(
+      await open(bytes, [port('x', ['n', 3], dtype)], { inputs: { x: { file: 'x.u8' } } }),
+    );
+    fed[dtype] = Array.from(batch!.feeds.x!.data as Float32Array, Number);
+  }
+  expect(fed).toEqual({
+    int64: [0, 1, 255],
+    int32: [0, 1, 255],
+    uint8: [0, 1, 255],
+    bool: [0, 1, 1],
+    float64: [0, 1, 255],
+    float16: [0, 0x3c00, 0x5bf8],
+    bfloat16: [0, 0x3f80, 0x437f],
+  });
+});

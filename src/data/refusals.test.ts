@@ -81,6 +81,40 @@ test('data that does not fit the model', async () => {
   `);
 });
 
+/** Two 16-bit samples at 16 kHz. */
+const sound = Uint8Array.from([
+  ...encode('RIFF....WAVEfmt '),
+  16,
+  0,
+  0,
+  0,
+  1,
+  0,
+  1,
+  0,
+  128,
+  62,
+  0,
+  0,
+  0,
+  125,
+  0,
+  0,
+  2,
+  0,
+  16,
+  0,
+  ...encode('data'),
+  4,
+  0,
+  0,
+  0,
+  1,
+  0,
+  2,
+  0,
+]);
+
 test('descriptions that are wrong', async () => {
   const lines = [
     await refusal(
@@ -94,6 +128,15 @@ test('descriptions that are wrong', async () => {
       x3,
     ),
     await refusal({ 'dataset.json': encode('{') }, x3),
+    await refusal({ 'a.wav': sound }, x3, raw({ file: 'a.wav', window: 2 ** 40, padStart: 2 ** 41 })),
+    await refusal({ 'a.f32': floats(3) }, x3, {
+      spec: { inputs: { x: { value: 1, fill: ['batch', 2 ** 40] } } },
+    }),
+    await refusal(
+      { 'a.u8': new Uint8Array(27) },
+      [{ name: 'x', dtype: 'float32', shape: ['n', 3, 3, 3] }],
+      raw({ file: 'a.u8', layout: 'NHWC' }),
+    ),
     await refusal({}, x3, raw({ file: 'a.f32' })),
     await refusal({}, x3, raw({ file: '../a.f32' })),
     await refusal({}, x3, raw({ file: '/etc/passwd' })),
@@ -120,6 +163,9 @@ test('descriptions that are wrong', async () => {
       the top: Unrecognized key: "extra"
     docs/data.md lists every key.
     2 data/malformed: dataset.json is damaged or not what its name says: it is no valid JSON. Write the file again.
+    2 data/too-large: a.wav is refused: one sample in bytes is 4398046511104, and the limit is 1073741824. Split the data into smaller files.
+    2 data/shape: Input 'x' wants samples of [n, 3], but its constant holds [batch, 1099511627776]. Check the file, or "shape" and "layout" in dataset.json.
+    2 data/needs: a.u8 cannot be read without "modelLayout" (NHWC or NCHW) for 'x'. Add it in dataset.json (docs/data.md shows how).
     2 data/missing: There is no data at data/a.f32. Check the path.
     2 data/unsafe-location: the data description names the file '../a.f32', which lies outside its folder. Nothing outside is opened; move the file into the folder and name it relative to that.
     2 data/unsafe-location: the data description names the file '/etc/passwd', which lies outside its folder. Nothing outside is opened; move the file into the folder and name it relative to that.
@@ -162,6 +208,8 @@ test('files that lie', async () => {
     'a.wav': encode('RIFF....WAVEfmt '),
     'a.jsonl': encode('[1, 2, 3]\n{oops\n'),
     'a.json': encode('[[1, 2], ["a"]]'),
+    'b.json': encode(`[${'['.repeat(2000)}${']'.repeat(2000)}]`),
+    'c.json': encode('[[1, 2], [[3]]]'),
     'a.jpg': encode('no picture'),
   };
   const lines: string[] = [];
@@ -184,6 +232,8 @@ test('files that lie', async () => {
     2 data/malformed: a.wav is damaged or not what its name says: it has no format and data chunk. Write the file again.
     2 data/malformed: a.jsonl is damaged or not what its name says: line 2 is no JSON. Write the file again.
     2 data/malformed: a.json, sample 1 is damaged or not what its name says: wanted a number or a list, got "a". Write the file again.
+    2 data/malformed: b.json, sample 0 is damaged or not what its name says: lists are nested deeper than 8. Write the file again.
+    2 data/malformed: c.json is damaged or not what its name says: samples differ in shape; only flat lists may differ in length. Write the file again.
     2 data/image: The picture a.jpg cannot be read: Input buffer contains unsupported image format. Repair or remove it."
   `);
 });

@@ -1,6 +1,6 @@
 import { metricText, outputName, resultColumns, resultRows } from './measurement-columns.ts';
 import { type Painter, painter } from './painter.ts';
-import type { OutputRecord, RunRecord } from './record.ts';
+import type { MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
 import { tableWidth, textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount, formatDecibels, formatRatio, formatSeconds } from './units.ts';
 
@@ -38,6 +38,10 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
     lines.push('');
   }
 
+  if (record.outputs.length === 0) {
+    for (const text of furtherMetrics(record.baseline)) lines.push(...indented(text, width));
+    if ((record.baseline?.metrics.length ?? 0) > 1) lines.push('');
+  }
   const shared = sharedNotes(record.outputs);
   for (const output of record.outputs) {
     const own = { ...output, notes: output.notes.filter((note) => !shared.includes(note)) };
@@ -92,7 +96,7 @@ function outputSection(
   if (output.status === 'not-applicable') say(`not applicable: ${output.why ?? ''}`, paint.warn);
   const quantized = tensorsText(output);
   if (quantized !== undefined) say(quantized);
-  for (const line of metricLines(output, record)) say(line);
+  for (const line of furtherMetrics(output.measurement, record.baseline)) say(line);
   for (const limit of output.limits) {
     say(
       `limit ${limit.text} on ${limit.metric}: ${limit.met ? 'met' : 'NOT MET'}${dropText(limit, record)}`,
@@ -121,9 +125,9 @@ function outputSection(
 }
 
 /** Metrics after the first, which stands in the table. */
-function metricLines(output: OutputRecord, record: RunRecord): string[] {
-  return (output.measurement?.metrics ?? []).slice(1).map((metric) => {
-    const before = record.baseline?.metrics.find((m) => m.name === metric.name);
+function furtherMetrics(own: MeasurementRecord | undefined, float?: MeasurementRecord): string[] {
+  return (own?.metrics ?? []).slice(1).map((metric) => {
+    const before = float?.metrics.find((m) => m.name === metric.name);
     return `${metric.name}: ${metricText(metric)}${before === undefined ? '' : ` (float ${metricText(before)})`}`;
   });
 }

@@ -75,6 +75,7 @@ export interface AgreementRecord {
   readonly sameDecision?: number;
   readonly outputs: readonly {
     readonly name: string;
+    /** Infinite when not one bit differs; JSON, which has no infinity, then says null. */
     readonly sqnrDb: number;
     readonly cosine: number;
     readonly maxAbsError: number;

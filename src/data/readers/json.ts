@@ -5,6 +5,8 @@ import type { Reader, ReadRequest } from './reader.ts';
 
 /** JSON is parsed whole: larger sets belong in jsonl, which is read line by line. */
 const maxJsonBytes = 256 * 2 ** 20;
+/** Axes of a sample. */
+const maxDepth = 8;
 
 /** [input, label], as in [[1, 442, 2], 0]. */
 export const isPair = (sample: unknown): sample is [unknown[], unknown] =>
@@ -21,6 +23,7 @@ export function numbersOf(
   field: unknown,
   where: string,
   labelNames: readonly string[] | undefined,
+  depth = 0,
 ): { values: number[]; dims: number[] } {
   if (typeof field === 'number' && Number.isFinite(field)) return { values: [field], dims: [] };
   if (typeof field === 'boolean') return { values: [Number(field)], dims: [] };
@@ -32,12 +35,20 @@ export function numbersOf(
   if (!Array.isArray(field)) {
     fail('data/malformed', { file: where, what: `wanted a number or a list, got ${JSON.stringify(field)}` });
   }
-  const parts = field.map((part) => numbersOf(part, where, labelNames));
+  if (depth === maxDepth)
+    fail('data/malformed', { file: where, what: `lists are nested deeper than ${maxDepth}` });
+  const parts = field.map((part) => numbersOf(part, where, labelNames, depth + 1));
   const inner = parts[0]?.dims ?? [];
   if (parts.some((p) => String(p.dims) !== String(inner))) {
     fail('data/malformed', { file: where, what: 'the nested lists of one sample differ in length' });
   }
   return { values: parts.flatMap((p) => p.values), dims: [parts.length, ...inner] };
+}
+
+/** Numbers in text become one of two types; inputs of other types are fed from those. */
+export function textDType(file: string, dtype: RowDType | undefined): 'int32' | 'float32' | undefined {
+  if (dtype === undefined || dtype === 'int32' || dtype === 'float32') return dtype;
+  fail('data/malformed', { file, what: `numbers in text are read as int32 or float32, not ${dtype}` });
 }
 
 /** Rows of lists or numbers that are already in memory. */
@@ -56,13 +67,7 @@ export function rowsOfLists(
   const starts = new Float64Array(samples.length + 1);
   for (const [i, s] of samples.entries()) starts[i + 1] = starts[i]! + s.values.length;
   const whole = samples.every((s) => s.values.every((v) => Number.isInteger(v) && Math.abs(v) < 2 ** 31));
-  const stored = dtype ?? (whole ? 'int32' : 'float32');
-  if (stored !== 'int32' && stored !== 'float32') {
-    fail('data/malformed', {
-      file: source,
-      what: `numbers in text are read as int32 or float32, not ${stored}`,
-    });
-  }
+  const stored = textDType(source, dtype) ?? (whole ? 'int32' : 'float32');
   const all = stored === 'int32' ? new Int32Array(starts.at(-1)!) : new Float32Array(starts.at(-1)!);
   for (const [i, s] of samples.entries()) all.set(s.values, starts[i]);
   return {
@@ -70,7 +75,7 @@ export function rowsOfLists(
     count: samples.length,
     dtype: stored,
     dims: same ? (samples[0]?.dims ?? []) : undefined,
-    longest: same ? undefined : Math.max(...samples.map((s) => s.values.length)),
+    longest: same ? undefined : samples.reduce((most, s) => Math.max(most, s.values.length), 0),
     async read(start, count) {
       const lengths = same
         ? undefined

@@ -1,7 +1,7 @@
 import { fail } from '../../tensor/index.ts';
 import { indexLines } from '../line-index.ts';
 import type { Rows } from '../rows.ts';
-import { fieldOf, isPair, numbersOf, rowsOfLists } from './json.ts';
+import { fieldOf, isPair, numbersOf, rowsOfLists, textDType } from './json.ts';
 import type { Reader } from './reader.ts';
 
 function parse(line: string, file: string, index: number): unknown {
@@ -29,7 +29,8 @@ export const jsonl: Reader = {
       });
     if (lines.count === 0) return rowsOfLists(path, [], spec.dtype);
     const [first] = await samples(0, 1);
-    const dtype = spec.dtype ?? (first!.values.every(Number.isInteger) ? 'int32' : 'float32');
+    const dtype =
+      textDType(path, spec.dtype) ?? (first!.values.every(Number.isInteger) ? 'int32' : 'float32');
     // Flat lists may differ in length unless their shape is given.
     const dims = spec.shape ?? (first!.dims.length === 1 ? undefined : first!.dims);
     return {

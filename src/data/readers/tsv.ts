@@ -1,7 +1,8 @@
 import { fail } from '../../tensor/index.ts';
 import type { ArraySpec } from '../dataset-spec.ts';
 import { indexLines, type LineIndex } from '../line-index.ts';
-import { type Rows, rowArray } from '../rows.ts';
+import type { Rows } from '../rows.ts';
+import { textDType } from './json.ts';
 import type { Reader } from './reader.ts';
 
 /** A table of text: lines of cells, the first line perhaps their names. */
@@ -76,7 +77,7 @@ export const tsv: Reader = {
     const [first] = table.count > 0 ? await table.read(0, 1) : [];
     const lists =
       !labels && columns.length === 1 && first !== undefined && cell(first, 0, columns[0]!).includes(' ');
-    const dtype = spec.dtype ?? (lists || labels ? 'int32' : 'float32');
+    const dtype = textDType(path, spec.dtype) ?? (lists || labels ? 'int32' : 'float32');
     const dims = lists ? undefined : spec.columns === undefined ? [] : [columns.length];
     return {
       source: path,
@@ -92,9 +93,7 @@ export const tsv: Reader = {
           }),
         );
         const values = rows.flat();
-        const data = rowArray(dtype, values.length);
-        for (let i = 0; i < values.length; i++)
-          data[i] = data instanceof BigInt64Array ? BigInt(values[i]!) : values[i]!;
+        const data = dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values);
         return { data, lengths: lists ? Int32Array.from(rows, (r) => r.length) : undefined };
       },
     };

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../../files/index.ts';
 import { fail } from '../../tensor/index.ts';
-import { type Rows, stridedRows } from '../rows.ts';
+import type { Rows } from '../rows.ts';
 import type { Reader } from './reader.ts';
 
 interface Sound {
@@ -80,7 +80,7 @@ export const wav: Reader = {
   extensions: ['.wav'],
   async open({ folder, path, spec, shape, labels = false }): Promise<Rows> {
     const source = await folder.open(path);
-    if (labels) return stridedRows({ source, offset: 0, count: 0, dtype: 'uint8', dims: [] });
+    if (labels) fail('data/malformed', { file: path, what: 'sound holds no labels; name a file of labels' });
     const sound = await soundOf(source);
     const { channels, bits, frames, sampleRate } = sound;
     if (spec.sampleRate !== undefined && spec.sampleRate !== sampleRate) {
