@@ -61,7 +61,7 @@ export function openProgress(quiet: boolean, now: () => number = () => performan
     }
     const filled = Math.round((barWidth * Math.min(step.done, step.total)) / Math.max(1, step.total));
     const line = `${cyan('█'.repeat(filled))}${dim('░'.repeat(barWidth - filled))} ${text}`;
-    const room = Math.max(20, (stderr.columns ?? 80) - 1);
+    const room = Math.max(20, (stderr.columns || 80) - 1);
     stderr.write(`\r\u001b[2K${text.length + barWidth + 1 > room ? text.slice(0, room) : line}`);
     shown = true;
     if (finished) clear();

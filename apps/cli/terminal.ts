@@ -22,7 +22,8 @@ export function openTerminal(flags: { json: boolean; quiet: boolean; color: bool
     json,
     quiet,
     color: flags.color ?? wantsColor(stdout),
-    width: Math.max(leastWidth, stdout.columns ?? defaultWidth),
+    // A pseudo-terminal that was given no size says 0.
+    width: Math.max(leastWidth, stdout.columns || defaultWidth),
     print: (text) => void (quiet || json || stdout.write(text)),
     printJson: (value) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
   };

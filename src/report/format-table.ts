@@ -60,8 +60,8 @@ function heading(record: RunRecord, paint: Painter, width: number): string[] {
   const where = `${machine.runtime}, ${plural(machine.threads, 'thread')} on ${cpu} (${plural(machine.cores, 'core')}${vnni})`;
   const data = [
     calibration &&
-      `calibrated on ${calibration.data} (${formatCount(calibration.samples)} samples, ${calibration.observer}, ${formatSeconds(calibration.seconds)})`,
-    evaluation && `evaluated on ${evaluation.data} (${formatCount(evaluation.samples)} samples)`,
+      `calibrated on ${calibration.data} (${plural(calibration.samples, 'sample')}, ${calibration.observer}, ${formatSeconds(calibration.seconds)})`,
+    evaluation && `evaluated on ${evaluation.data} (${plural(evaluation.samples, 'sample')})`,
   ].filter((part) => part !== undefined);
   return [
     `${paint.bold(source.path)}  ${formatBytes(source.sizeBytes)}`,
@@ -77,7 +77,7 @@ function sharedNotes(outputs: readonly OutputRecord[]): readonly string[] {
   return first.notes.filter((note) => rest.every((o) => o.notes.includes(note)));
 }
 
-const plural = (n: number, word: string) => `${n} ${word}${n === 1 ? '' : 's'}`;
+const plural = (n: number, word: string) => `${formatCount(n)} ${word}${n === 1 ? '' : 's'}`;
 
 function indented(text: string, width: number, style: (text: string) => string = (t) => t): string[] {
   return wrap(`  ${text}`, width, '    ').map(style);
