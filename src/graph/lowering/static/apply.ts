@@ -176,7 +176,7 @@ async function prepare(node: Node, planned: PlannedNode, p: Preparation): Promis
     if (role === 'weight' && weight) {
       const axis = row.weightAxis!(node, weight.dims.length);
       const input = parameters.get(node.inputs[0]!)!;
-      const values = await biasValues(node, graph, weight.dims[axis]!);
+      const values = await biasValues(node, graph, weight.dims[axis ?? 0]!);
       const constant = await store.weight({
         node,
         index,

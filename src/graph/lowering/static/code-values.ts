@@ -10,9 +10,19 @@ import type { QuantizableOperator } from './quantizable-operator.ts';
 /** Codes of values and the conversions to and from them: what both forms build on. */
 export class CodeValues {
   readonly #c: EmitContext;
+  readonly #names: Set<string>;
 
   constructor(context: EmitContext) {
     this.#c = context;
+    this.#names = new Set([...context.graph.nodes].map((node) => node.name));
+  }
+
+  /** A name no node has yet: ONNX Runtime refuses two of one name, and exporters name nodes by their outputs. */
+  nodeName(op: string, output: string): string {
+    let name = `${output}/${op}`;
+    while (this.#names.has(name)) name += '_';
+    this.#names.add(name);
+    return name;
   }
 
   parameters(value: string): ValueParameters {
@@ -46,7 +56,7 @@ export class CodeValues {
     const source = behindMoves(graph, linear.inputs[0]!, (node) => node.op === 'Pad');
     if (source?.kind !== 'DequantizeLinear') return value;
     const fenced = graph.freshName(`${value}_fenced`);
-    graph.add({ op: 'Min', name: fenced, inputs: [value], outputs: [fenced] });
+    graph.add({ op: 'Min', name: this.nodeName('Min', fenced), inputs: [value], outputs: [fenced] });
     return fenced;
   }
 
@@ -56,7 +66,7 @@ export class CodeValues {
     const codes = this.#c.graph.freshName(`${value}_codes`);
     this.#c.graph.add({
       op: 'QuantizeLinear',
-      name: codes,
+      name: this.nodeName('QuantizeLinear', codes),
       inputs: [from, scaleName, zeroPointName],
       outputs: [codes],
     });
@@ -68,7 +78,7 @@ export class CodeValues {
     const { scaleName, zeroPointName } = this.parameters(value);
     this.#c.graph.add({
       op: 'DequantizeLinear',
-      name: to,
+      name: this.nodeName('DequantizeLinear', to),
       inputs: [codes, scaleName, zeroPointName],
       outputs: [to],
     });
@@ -79,7 +89,12 @@ export class CodeValues {
     const { graph } = this.#c;
     const bounds = (['min', 'max'] as const).map((name) => this.scalar(`${value}_${name}`, clamp[name]));
     const output = graph.freshName(`${value}_clamped`);
-    graph.add({ op: 'Clip', name: output, inputs: [codes, ...bounds], outputs: [output] });
+    graph.add({
+      op: 'Clip',
+      name: this.nodeName('Clip', output),
+      inputs: [codes, ...bounds],
+      outputs: [output],
+    });
     return output;
   }
 

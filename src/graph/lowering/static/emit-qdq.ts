@@ -80,7 +80,12 @@ class QdqEmitter {
     const unclamped = graph.freshName(`${value}_unclamped`);
     const clamped = graph.freshName(`${value}_clamped`);
     this.#values.dequantize(codes, unclamped, value);
-    graph.add({ op: 'Clip', name: clamped, inputs: [unclamped, ...bounds], outputs: [clamped] });
+    graph.add({
+      op: 'Clip',
+      name: this.#values.nodeName('Clip', clamped),
+      inputs: [unclamped, ...bounds],
+      outputs: [clamped],
+    });
     return this.#values.quantize(clamped, value);
   }
 
@@ -106,7 +111,7 @@ class QdqEmitter {
     const out = this.#c.graph.freshName(`${name}_dequantized`);
     this.#c.graph.add({
       op: 'DequantizeLinear',
-      name: out,
+      name: this.#values.nodeName('DequantizeLinear', out),
       inputs: [constant.codes, constant.scale, ...(constant.zeroPoint ? [constant.zeroPoint] : [])],
       outputs: [out],
       attributes: constant.axis === undefined ? {} : { axis: constant.axis },

@@ -74,7 +74,8 @@ export const operators = {
   MatMul: {
     role: 'anchor',
     inputs: ['activation', 'weight'],
-    weightAxis: (_node, rank) => rank - 1,
+    // A weight for each batch: the kernels take no scale per column there, and fail while running.
+    weightAxis: (_node, rank) => (rank === 2 ? 1 : undefined),
     absorbsClamp: true,
     floatOutput: 'com.microsoft.MatMulIntegerToFloat',
     operands: 'matmul',

@@ -66,8 +66,11 @@ function savedNs(
     const row = members.get(node)!;
     const weight = row.role === 'anchor' ? graph.constant(node.inputs[1]!) : undefined;
     if (!weight) continue;
-    const channels = weight.dims[row.weightAxis!(node, weight.dims.length)]!;
-    products += valueCount(node.outputs[0]!, types) * (elementCount(weight.dims) / channels);
+    const { dims } = weight;
+    // Products per output value: all of a filter, or the last dimension but one of a matrix.
+    const axis = row.weightAxis!(node, dims.length);
+    const terms = axis === undefined ? dims.at(-2)! : elementCount(dims) / dims[axis]!;
+    products += valueCount(node.outputs[0]!, types) * terms;
   }
   return products * COSTS.savedPerProduct;
 }

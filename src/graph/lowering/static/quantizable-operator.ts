@@ -12,8 +12,8 @@ export interface QuantizableOperator {
   /** What each input is. `rest` for variadic ones. Inputs without a role are read as they are. */
   readonly inputs: readonly InputRole[];
   readonly rest?: InputRole;
-  /** Axis of the output channels of the weight. */
-  readonly weightAxis?: (node: Node, rank: number) => number;
+  /** Axis of the output channels of the weight; undefined where it may have one scale only. */
+  readonly weightAxis?: (node: Node, rank: number) => number | undefined;
   /** The output's range is known beforehand: sigmoid and softmax fill [0, 1). */
   readonly fixedRange?: 'unit';
   /** May give floats: the kernel with float output. */

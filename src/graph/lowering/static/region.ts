@@ -90,7 +90,9 @@ export function findRegion({ graph, types, scalars, options, filter }: Surroundi
   }
 
   for (const node of unprofitable(graph, candidates, types)) {
+    const { role } = candidates.get(node)!;
     candidates.delete(node);
+    if (role === 'passThrough' || role === 'clamp') continue;
     reasons.set(node, 'too small: conversions around it would take longer than its arithmetic saves');
   }
 
@@ -126,7 +128,7 @@ function judge(
   const allowed = filter(node);
   if (allowed !== true) return allowed;
   if (row.role === 'anchor' && options.depthwise === 'float' && isDepthwise(node)) {
-    return 'depthwise: on this CPU its integer kernel is no faster than its float one';
+    return 'depthwise layers are kept float';
   }
   if (row.slow && options.slowKernels !== 'int8') {
     return 'its integer kernel is slower than its float one, conversions included';

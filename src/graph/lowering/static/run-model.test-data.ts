@@ -30,7 +30,10 @@ export async function runModel(
     );
     const results = await session.run(inputs);
     return Object.fromEntries(
-      Object.entries(results).map(([name, t]) => [name, Float32Array.from(t.data as ArrayLike<number>, Number)]),
+      Object.entries(results).map(([name, t]) => [
+        name,
+        Float32Array.from(t.data as ArrayLike<number>, Number),
+      ]),
     );
   } finally {
     await session.release();
