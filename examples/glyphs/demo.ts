@@ -19,7 +19,7 @@ console.log(
 try {
   const record = await quantize({
     model: projectFile('examples/glyphs/glyphs.onnx'),
-    to: ['int8', 'uint8-static', 'int8-dynamic', 'int8-weights', 'fp16', 'bf16'],
+    to: ['int8', 'int8-dynamic', 'int8-weights', 'fp16', 'bf16'],
     calibrate: glyphDataset({ seed: 1, size: 512 }),
     evaluate: glyphDataset({ seed: 2, size: 10_000 }),
     output,

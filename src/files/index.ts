@@ -1,5 +1,12 @@
 /** Containers and bytes: reading and writing model files. */
-export { type FolderOptions, openFile, type OutputPlace, openFolder, outputPlace, stageInFolder } from '#files-platform';
+export {
+  type FolderOptions,
+  type OutputPlace,
+  openFile,
+  openFolder,
+  outputPlace,
+  stageInFolder,
+} from '#files-platform';
 export { blobSiblings, blobSource } from './blob-source.web.ts';
 export * from './bytes.ts';
 export { commitTogether } from './commit-together.ts';

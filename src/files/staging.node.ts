@@ -1,7 +1,8 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { access, constants, link, mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { fail } from '../tensor/index.ts';
+import { fail, LowbitError } from '../tensor/index.ts';
+import type { SinkFolder } from './bytes.ts';
 import { fileError } from './file-error.node.ts';
 import { openFolder } from './file-folder.node.ts';
 import type { Staging } from './staging.ts';
@@ -35,7 +36,7 @@ export async function stageInFolder(
     await rm(path, { recursive: true, force: true });
   };
   return {
-    folder: await openFolder(path, { force: true }),
+    folder: named(await openFolder(path, { force: true }), path, destination),
     model: (name) => ({ path: join(path, name) }),
     discard,
     async publish(names) {
@@ -52,6 +53,26 @@ export async function stageInFolder(
       await discard();
       return published;
     },
+  };
+}
+
+/** The staging folder, with errors that speak of the destination: nobody asked for a hidden folder. */
+function named(folder: SinkFolder, staging: string, destination: string): SinkFolder {
+  const rename = (error: unknown): never => {
+    if (error instanceof LowbitError && 'path' in error.details) {
+      const path = String(error.details.path).replace(staging, destination);
+      throw new LowbitError(error.code, { ...error.details, path } as typeof error.details, { cause: error });
+    }
+    throw error;
+  };
+  return {
+    async open(name) {
+      const sink = await folder.open(name).catch(rename);
+      const write = sink.write.bind(sink);
+      sink.write = (bytes) => write(bytes).catch(rename);
+      return sink;
+    },
+    commit: (sinks) => folder.commit!(sinks).catch(rename),
   };
 }
 
@@ -93,7 +114,8 @@ export async function outputPlace(path: string, many: boolean): Promise<OutputPl
     return { folder: path, undo: async () => {} };
   }
   await mkdir(path).catch((error) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') fail('file/folder-missing', { path: dirname(path) }, error);
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+      fail('file/folder-missing', { path: dirname(path) }, error);
     return fileError(error, path, 'written');
   });
   return { folder: path, undo: () => rmdir(path).catch(() => {}) };

@@ -18,6 +18,7 @@ import { type OpenedModel, openModel } from './open-model.ts';
 import { type DataInput, type ParsedRecipe, parseRecipe, type QuantizeOptions } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { endsOf, filterFor, presetsOf } from './selection.ts';
+import { slowerNotes } from './slower-note.ts';
 import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
 import { lowbitVersion } from './version.ts';
 
@@ -271,7 +272,7 @@ async function lowerAll(run: QuantizeRun, main: string, model: Model): Promise<L
   const { context, recipe, calibration, observer } = run;
   const parts: Lowered[] = [];
   for (const name of presetsOf(main, recipe)) {
-    const preset: Preset = (presets as Record<string, Preset>)[name]!;
+    const preset = presetRow(name);
     const part = await lower({
       context,
       preset,
@@ -294,6 +295,8 @@ async function lowerAll(run: QuantizeRun, main: string, model: Model): Promise<L
     valueMap: new Map(parts.flatMap((part) => [...(part.valueMap ?? [])])),
   };
 }
+
+const presetRow = (name: string): Preset => lookUp('preset', presets as Record<string, Preset>, name);
 
 function whyNothing({ kept }: Lowered): string {
   const reasons = [...new Set(kept.map((k) => `${k.op}: ${k.why}`))];
@@ -340,7 +343,7 @@ async function verifyStaged(
       measurement: { file, metrics: result.candidate, ...cost },
       agreement: result.agreement,
       limits: result.limits,
-      notes: result.notes,
+      notes: [...result.notes, ...slowerNotes(presetRow(name).kind, run.baseline.latency, cost.latency)],
       ...(result.layers && { layers: result.layers }),
     };
   } catch (error) {
