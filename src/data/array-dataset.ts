@@ -11,6 +11,8 @@ export interface ArrayDatasetOptions {
   readonly task?: Task;
   readonly labelNames?: readonly string[];
   readonly output?: string;
+  /** Samples per batch, for a model whose batch dimension is fixed. */
+  readonly fixedBatch?: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ArrayDatasetOptions {
  * @example arrayDataset({ inputs: { x: float32([2, 3], [1, 2, 3, 4, 5, 6]) }, labels: [0, 1] })
  */
 export function arrayDataset(options: ArrayDatasetOptions): Dataset {
-  const { name = 'arrays in memory', inputs, labels, targets, labelNames, output } = options;
+  const { name = 'arrays in memory', inputs, labels, targets, labelNames, output, fixedBatch } = options;
   const sizes = Object.entries({ ...inputs, ...targets }).map(([key, t]): [string, number] => [
     `'${key}'`,
     t.dims[0] ?? 0,
@@ -40,6 +42,7 @@ export function arrayDataset(options: ArrayDatasetOptions): Dataset {
       (targets !== undefined ? 'regression' : labels !== undefined ? 'classification' : 'none'),
     labelNames,
     output,
+    fixedBatch,
     guesses: [],
     read: async (at, count) => ({
       size: count,
@@ -63,6 +66,8 @@ export interface GeneratedDatasetOptions {
   readonly task?: Task;
   readonly labelNames?: readonly string[];
   readonly output?: string;
+  /** Samples per batch, for a model whose batch dimension is fixed. */
+  readonly fixedBatch?: number;
   /** Makes sample `index`; the same index gives the same sample. Shapes and types are the same for all. */
   sample(index: number): GeneratedSample | Promise<GeneratedSample>;
 }
@@ -72,7 +77,7 @@ export interface GeneratedDatasetOptions {
  * @example generatedDataset({ name: 'noise', size: 100, sample: (i) => ({ inputs: { x: noise(i) } }) })
  */
 export function generatedDataset(options: GeneratedDatasetOptions): Dataset {
-  const { name, size, labelNames, output, sample } = options;
+  const { name, size, labelNames, output, fixedBatch, sample } = options;
   if (size < 1) fail('data/empty', { path: name });
   return inBatches({
     name,
@@ -80,6 +85,7 @@ export function generatedDataset(options: GeneratedDatasetOptions): Dataset {
     task: options.task ?? 'classification',
     labelNames,
     output,
+    fixedBatch,
     guesses: [],
     async read(at, count) {
       const samples: GeneratedSample[] = [];
@@ -100,13 +106,29 @@ function inBatches(
   return {
     ...rest,
     async *batches({ batchSize, start = 0, end = rest.size, signal }) {
+      const step = rest.fixedBatch ?? batchSize;
       const stop = Math.min(end, rest.size);
-      for (let at = start; at < stop; at += batchSize) {
+      for (let at = start; at < stop; at += step) {
         throwIfAborted(signal);
-        yield await read(at, Math.min(batchSize, stop - at));
+        const batch = await read(at, Math.min(step, stop - at));
+        yield rest.fixedBatch === undefined
+          ? batch
+          : { ...batch, feeds: filledUp(batch.feeds, rest.fixedBatch) };
       }
     },
   };
+}
+
+/** Repeats the last sample until a fixed batch is full. */
+function filledUp(feeds: Batch['feeds'], wanted: number): Batch['feeds'] {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, t]) => {
+      const size = t.dims[0] ?? wanted;
+      if (size >= wanted) return [name, t];
+      const rows = Array.from({ length: wanted }, (_, i) => rowsOf(t, Math.min(i, size - 1), 1));
+      return [name, stack(rows.map((row) => ({ ...row, dims: row.dims.slice(1) })))];
+    }),
+  );
 }
 
 function rowsOf(t: Tensor, at: number, count: number): Tensor {
