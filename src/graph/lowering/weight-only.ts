@@ -74,11 +74,11 @@ const rules: Readonly<Record<string, WeightOnlyRule>> = {
  * int8 blocks inside the operator). Needs no calibration. The model is changed in place.
  */
 export async function lowerWeightOnly(model: Model, options: WeightOnlyOptions): Promise<LoweringResult> {
-  const { format, granularity } = options.weights;
-  const blockedDequantize = granularity === 'per-group' && options.carrier === 'DequantizeLinear';
-  await requireOpset(model, blockedDequantize ? 21 : 13);
+  const { format } = options.weights;
+  const bits = formats[format].bits as 2 | 4 | 8;
+  await requireOpset(model, opsetOf(options, bits));
   const rewrite = new Rewrite(model, options.filter);
-  const context = { ...options, rewrite, bits: formats[format].bits as 2 | 4 | 8 };
+  const context = { ...options, rewrite, bits };
   for (const { scope, node } of rewrite.nodes()) {
     const rule = rules[node.kind];
     if (rule === undefined || !rewrite.allows(node)) continue;
@@ -86,4 +86,10 @@ export async function lowerWeightOnly(model: Model, options: WeightOnlyOptions):
     if (verdict !== true && verdict !== '') rewrite.keep(node, verdict);
   }
   return rewrite.finish();
+}
+
+/** DequantizeLinear reads channels from opset 13, blocks from 21 and 2-bit codes from 25 on. */
+function opsetOf({ weights, carrier }: WeightOnlyOptions, bits: number): number {
+  if (weights.granularity !== 'per-group' || carrier !== 'DequantizeLinear') return 13;
+  return bits === 2 ? 25 : 21;
 }
