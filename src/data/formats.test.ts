@@ -2,7 +2,15 @@ import { deflateRawSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import type { PortInfo } from '../runtime/index.ts';
-import { type Batch, type Dataset, type DatasetSpec, memoryDataFolder, openDataset } from './index.ts';
+import {
+  type Batch,
+  type Dataset,
+  type DatasetSpec,
+  fileDataFolder,
+  memoryDataFolder,
+  openDataset,
+} from './index.ts';
+import { bytesOf, encode, join, npy, wav, zip } from './sample-files.test-data.ts';
 
 /** Every format with a file made here byte by byte, so that the reader is held to the format and not to a writer. */
 
@@ -12,9 +20,6 @@ const port = (name: string, shape: (number | string)[], dtype: PortInfo['dtype']
   shape,
 });
 const x3 = [port('x', ['n', 3])];
-const encode = (text: string) => new TextEncoder().encode(text);
-const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((p) => [...p]));
 
 async function all(dataset: Dataset, batchSize = 2): Promise<Batch[]> {
   const batches: Batch[] = [];
@@ -41,17 +46,6 @@ test('raw arrays with labels beside', async () => {
   expect(await content(await open(files, x3))).toEqual({ x: [...rows], labels: [2, 0, 1] });
 });
 
-function npy(descr: string, shape: string, data: Uint8Array): Uint8Array {
-  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape}), }\n`;
-  return join(
-    Uint8Array.of(0x93),
-    encode('NUMPY'),
-    Uint8Array.of(1, 0, header.length, 0),
-    encode(header),
-    data,
-  );
-}
-
 test('NumPy arrays, little and big endian', async () => {
   const big = bytesOf(rows.slice());
   for (let i = 0; i < big.length; i += 4) big.subarray(i, i + 4).reverse();
@@ -60,42 +54,11 @@ test('NumPy arrays, little and big endian', async () => {
   }
 });
 
-function zip(entries: Record<string, { data: Uint8Array; deflate: boolean }>): Uint8Array {
-  const local: Uint8Array[] = [];
-  const central: Uint8Array[] = [];
-  let offset = 0;
-  for (const [name, { data, deflate }] of Object.entries(entries)) {
-    const stored = deflate ? new Uint8Array(deflateRawSync(data)) : data;
-    const fields = (signature: number, start: number, length: number) => {
-      const header = new Uint8Array(length);
-      const view = new DataView(header.buffer);
-      view.setUint32(0, signature, true);
-      view.setUint16(start + 4, deflate ? 8 : 0, true);
-      view.setUint32(start + 14, stored.length, true);
-      view.setUint32(start + 18, data.length, true);
-      view.setUint16(start + 22, name.length, true);
-      if (length === 46) view.setUint32(42, offset, true);
-      return join(header, encode(name));
-    };
-    const header = fields(0x04034b50, 4, 30);
-    central.push(fields(0x02014b50, 6, 46));
-    local.push(header, stored);
-    offset += header.length + stored.length;
-  }
-  const directory = join(...central);
-  const end = new Uint8Array(22);
-  const view = new DataView(end.buffer);
-  view.setUint32(0, 0x06054b50, true);
-  view.setUint16(10, central.length, true);
-  view.setUint32(12, directory.length, true);
-  view.setUint32(16, offset, true);
-  return join(...local, directory, end);
-}
-
 test('npz: arrays by name, stored and deflated, read forwards and back', async () => {
+  const array = npy('<f4', '3, 3', bytesOf(rows));
   const archive = zip({
-    'x.npy': { data: npy('<f4', '3, 3', bytesOf(rows)), deflate: true },
-    'labels.npy': { data: npy('<i8', '3,', bytesOf(BigInt64Array.of(0n, 1n, 2n))), deflate: false },
+    'x.npy': { data: array, deflated: new Uint8Array(deflateRawSync(array)) },
+    'labels.npy': { data: npy('<i8', '3,', bytesOf(BigInt64Array.of(0n, 1n, 2n))) },
   });
   const dataset = await open({ 'set.npz': archive }, x3);
   expect(await content(dataset)).toEqual({ x: [...rows], labels: [0, 1, 2] });
@@ -169,22 +132,6 @@ test('token ids: padded to the longest of the batch, masked, cut', async () => {
   const [short] = await all(await open({ 'a.json': text }, ports, cut));
   expect(short!.feeds.input_ids!.data).toEqual(BigInt64Array.of(5n, 6n, 8n, 1n));
 });
-
-function wav(bits: number, tag: number, channels: number, data: Uint8Array): Uint8Array {
-  const head = new Uint8Array(44);
-  const view = new DataView(head.buffer);
-  head.set(encode('RIFF'), 0);
-  head.set(encode('WAVEfmt '), 8);
-  view.setUint32(4, 36 + data.length, true);
-  view.setUint32(16, 16, true);
-  view.setUint16(20, tag, true);
-  view.setUint16(22, channels, true);
-  view.setUint32(24, 16000, true);
-  view.setUint16(34, bits, true);
-  head.set(encode('data'), 36);
-  view.setUint32(40, data.length, true);
-  return join(head, data);
-}
 
 test('sound of every width, in windows that overlap', async () => {
   const files: [Uint8Array, number[]][] = [
@@ -362,4 +309,13 @@ test('mean and std per feature; 16-bit floats; element types of inputs', async (
     float16: [0, 0x3c00, 0x5bf8],
     bfloat16: [0, 0x3f80, 0x437f],
   });
+});
+
+test('files that a page was given', async () => {
+  const chosen = [
+    new File([bytesOf(rows) as Uint8Array<ArrayBuffer>], 'train.inputs.f32'),
+    new File([Uint8Array.of(2, 0, 1)], 'train.labels.u8'),
+  ];
+  const dataset = await openDataset(fileDataFolder(chosen), x3);
+  expect(await content(dataset)).toEqual({ x: [...rows], labels: [2, 0, 1] });
 });
