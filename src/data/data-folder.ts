@@ -45,7 +45,7 @@ export function memoryDataFolder(files: Readonly<Record<string, Uint8Array>>, na
 
 /** Files that a page was given by an input element or a drop. */
 export function fileDataFolder(files: readonly File[], name = 'files'): DataFolder {
-  const byName = new Map(files.map((f) => [f.webkitRelativePath === '' ? f.name : f.webkitRelativePath, f]));
+  const byName = new Map(files.map((f) => [f.webkitRelativePath || f.name, f]));
   return {
     name,
     list: async (under = '') =>
