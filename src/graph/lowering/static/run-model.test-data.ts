@@ -17,7 +17,24 @@ export async function createSession(model: Model, options: InferenceSession.Sess
   return InferenceSession.create(bytes, { logSeverityLevel: 4, intraOpNumThreads: 1, ...options });
 }
 
-/** Runs once, here and now; float outputs by name. */
+/** Runs a session here and now; outputs by name. */
+export async function runSession(
+  session: InferenceSession,
+  feeds: Readonly<Record<string, FloatFeed>>,
+): Promise<Record<string, Float32Array>> {
+  const inputs = Object.fromEntries(
+    Object.entries(feeds).map(([name, { dims, data }]) => [name, new Tensor('float32', data, [...dims])]),
+  );
+  const results = await session.run(inputs);
+  return Object.fromEntries(
+    Object.entries(results).map(([name, { data }]) => [
+      name,
+      data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number),
+    ]),
+  );
+}
+
+/** Loads a model, runs it once, forgets it. */
 export async function runModel(
   model: Model,
   feeds: Readonly<Record<string, FloatFeed>>,
@@ -25,16 +42,7 @@ export async function runModel(
 ): Promise<Record<string, Float32Array>> {
   const session = await createSession(model, options);
   try {
-    const inputs = Object.fromEntries(
-      Object.entries(feeds).map(([name, { dims, data }]) => [name, new Tensor('float32', data, [...dims])]),
-    );
-    const results = await session.run(inputs);
-    return Object.fromEntries(
-      Object.entries(results).map(([name, t]) => [
-        name,
-        Float32Array.from(t.data as ArrayLike<number>, Number),
-      ]),
-    );
+    return await runSession(session, feeds);
   } finally {
     await session.release();
   }

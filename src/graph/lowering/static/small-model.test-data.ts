@@ -10,7 +10,7 @@ import { applyStatic, type StaticResult } from './apply.ts';
 import { noise } from './one-operator-models.test-data.ts';
 import { defaultStaticOptions, type StaticOptions } from './options.ts';
 import { planStatic, type StaticPlan } from './plan.ts';
-import { type FloatFeed, runModel } from './run-model.test-data.ts';
+import { createSession, type FloatFeed, runModel, runSession } from './run-model.test-data.ts';
 
 /** Round to nearest: what methods come to when there is nothing to optimize. */
 export const nearest: WeightQuantizer = async ({ weight, scheme, name }) =>
@@ -89,14 +89,18 @@ export async function minMax(
   const made = values.filter((v) => !tapped.graph.isOutput(v) && !tapped.graph.isInput(v));
   tapped.graph.outputs = [...tapped.graph.outputs, ...made.map((name) => ({ name, type: undefined }))];
   const ranges = new Map(values.map((v) => [v, { min: Infinity, max: -Infinity }]));
+  const session = await createSession(tapped);
   for (const feeds of batches) {
-    const found = await runModel(tapped, feeds);
+    const found = await runSession(session, feeds);
     for (const [value, range] of ranges) {
-      for (const x of found[value] ?? feeds[value]!.data) {
+      const data = found[value] ?? feeds[value]!.data;
+      for (let i = 0; i < data.length; i++) {
+        const x = data[i]!;
         if (x < range.min) range.min = x;
         if (x > range.max) range.max = x;
       }
     }
   }
+  await session.release();
   return ranges;
 }
