@@ -4,6 +4,7 @@ import { createHistogramKernel } from '../kernels/histogram.wasm.ts';
 import { toFloat32 } from '../numerics/index.ts';
 import type { Runtime, Session } from '../runtime/index.ts';
 import { fail, lookUp, type Tensor } from '../tensor/index.ts';
+import { bufferDrain } from './free-buffers.ts';
 import type { Observer, Range, RangeTarget } from './observer.ts';
 import { type ObserverName, type ObserverRow, observers } from './observers.ts';
 import { fixedBatch, runBatches } from './run-batches.ts';
@@ -26,8 +27,11 @@ export interface CalibrateOptions {
 }
 
 const defaultBatchSize = 16;
-/** Activations that come out of one run at most, where they can be split. Three runs' worth are alive. */
-const runBytes = 24 * 2 ** 20;
+/**
+ * Activations that come out of one run at most, where they can be split. Three runs' worth are alive, and
+ * small ones are still in the processor's cache when they are counted.
+ */
+const runBytes = 8 * 2 ** 20;
 
 /**
  * Runs the float model over a dataset and gives an observer per value, ready to be asked for ranges. Memory
@@ -101,18 +105,24 @@ async function observeValues(
     options.model,
     made.length > 0 ? made : graph.outputs.map((o) => o.name),
   );
-  const session = await options.runtime.load(await encodeOnnx(model), { name: 'the model with taps' });
+  const session = await options.runtime.load(await encodeOnnx(model), {
+    name: 'the model with taps',
+    threads: Math.max(options.runtime.threads - 1, 1), // one core counts what the others make
+  });
+  const drain = bufferDrain();
   try {
     const { batchSize, groups } = planRuns(sizes, fixedBatch(session), options.batchSize ?? defaultBatchSize);
     const runs = made.length > 0 ? groups : [outputs];
     let last: unknown;
     await runBatches({ ...batchOptions(options, session), batchSize, groups: runs }, (results, batch) => {
       for (const [value, tensor] of Object.entries(results)) observed.get(value)?.update(floats(tensor));
+      drain.free(Object.values(results));
       if (batch === last) return;
       last = batch;
       for (const value of fed) observed.get(value)!.update(floats(batch.feeds[value]!));
     });
   } finally {
+    drain.close();
     await session.release();
   }
 }

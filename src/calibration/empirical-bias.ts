@@ -1,18 +1,11 @@
 import type { Dataset } from '../data/index.ts';
-import {
-  encodeOnnx,
-  type Graph,
-  type LinearLayer,
-  linearLayers,
-  type Model,
-  type Node,
-  tensorInfo,
-} from '../graph/index.ts';
+import { encodeOnnx, type Graph, linearLayers, type Model, tensorInfo } from '../graph/index.ts';
 import type { Feeds, Runtime } from '../runtime/index.ts';
-import { fail, tensor } from '../tensor/index.ts';
-import { type ChannelValue, measureChannels, outputChannels } from './channel-statistics.ts';
-import { fixedBatch, runBatches } from './run-batches.ts';
-import { tapPacked } from './tap.ts';
+import { fail, tensor, throwIfAborted } from '../tensor/index.ts';
+import { type ChannelValue, outputChannels } from './channel-statistics.ts';
+import { checkFinite } from './histogram.ts';
+import { fixedBatch } from './run-batches.ts';
+import { type TapBuilder, tapPacked } from './tap.ts';
 
 export interface EmpiricalBiasOptions {
   /** The float model that `quantized` was made from. */
@@ -21,148 +14,138 @@ export interface EmpiricalBiasOptions {
   readonly quantized: Model;
   readonly dataset: Dataset;
   readonly runtime: Runtime;
-  /** The quantized network runs several times over these. Default 128. */
+  /** Default 128. */
   readonly samples?: number;
+  /** Default 32: means over a batch should be steady. */
   readonly batchSize?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
 const defaultSamples = 128;
-const defaultBatchSize = 16;
-/** Remaining difference, relative to the channels' standard deviation, that counts as none. */
-const tolerance = 1e-3;
+const defaultBatchSize = 32;
 
 /**
- * Empirical bias correction (Nagel et al. 2019, arXiv:1906.04721, appendix D): the mean difference per channel
- * between the quantized and the float network is taken off each bias, with all layers before already
- * corrected. It sees what the analytic form cannot: rounded activations, clipping, borders.
+ * Empirical bias correction (Nagel et al. 2019, arXiv:1906.04721, appendix D): layer by layer, the mean
+ * difference per channel between the quantized and the float network is taken off the bias, with all layers
+ * before already corrected. It sees what the analytic form cannot: rounded activations, clipping, borders.
  *
  *   b'_k = b_k - (E[y~_k | b'_1 .. b'_{k-1}] - E[y_k])
  *
- * Where we differ: every pass over the data corrects all layers at once. Layer k depends only on those before
- * it, so after k passes it has exactly the value of the paper's one-by-one order, and usually long before.
- * One session serves all passes: a correction is a graph input, added behind its layer. Pairs of
- * QuantizeLinear and DequantizeLinear are computed as written, in float.
+ * Where we differ: the quantized graph corrects itself while it runs. Behind each layer it takes the mean of
+ * its own batch, and adds what is missing to the float network's mean of the same batch; the next layer sees
+ * the corrected values. So one pass over the data does all layers in order; corrections are averaged over
+ * batches. Pairs of QuantizeLinear and DequantizeLinear are computed as written, in float.
  *
  * Gives what to add to each bias (`shiftBias`), by the name of the layer's node.
+ * @throws calibration/no-samples, calibration/not-finite
  */
 export async function empiricalBiasShifts(
   options: EmpiricalBiasOptions,
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const { model, dataset, runtime, signal, onProgress } = options;
-  const samples = Math.min(options.samples ?? defaultSamples, dataset.size);
-  const common = { dataset, samples, ...(signal && { signal }) };
-  const shifted = options.quantized.clone();
-  const pairs = matchLayers(model.graph, shifted.graph);
-  if (pairs.length === 0) return new Map();
-  const wanted = await measureChannels({
-    ...common,
-    model,
-    runtime,
-    values: pairs.map(({ layer }) => outputChannels(layer)),
-  });
+  const layers = matchLayers(model.graph, options.quantized.graph);
+  if (layers.length === 0) return new Map();
+  const float = tapPacked(model, layers, (tap, l) => [tap.reduceChannels('ReduceMean', l.value, l)]);
+  const recentred = tapPacked(
+    options.quantized,
+    layers.map((l) => ({ ...l, value: l.quantized })),
+    recentre,
+  );
+  const sums = new Float64Array(layers.reduce((sum, l) => sum + l.channels, 0));
+  let done = 0;
 
-  const layers = pairs.map(({ layer, node }) => addShift(shifted.graph, layer, node));
-  const { model: tapped, outputs } = tapPacked(shifted, layers, (tap, l) => [
-    tap.reduceChannels('ReduceMean', l.value, l),
-  ]);
-  const session = await runtime.load(await encodeOnnx(tapped), {
-    name: 'the quantized model with taps',
-    config: { 'session.disable_quant_qdq': '1' },
-  });
+  const floatSession = await runtime.load(await encodeOnnx(float.model), { name: 'the model with taps' });
   try {
-    for (let pass = 1; pass <= layers.length; pass++) {
-      const constants: Feeds = Object.fromEntries(
-        layers.map((l) => [l.input, tensor('float32', l.shiftDims, l.shift)]),
-      );
-      const batchSize = fixedBatch(session, constants) ?? options.batchSize ?? defaultBatchSize;
-      const means = new Float64Array(layers.reduce((sum, l) => sum + l.channels, 0));
-      let seen = 0;
-      await runBatches({ ...common, session, batchSize, groups: [outputs], constants }, (results, batch) => {
-        const packed = results[outputs[0]!]!.data as Float32Array;
-        for (let i = 0; i < means.length; i++) means[i]! += packed[i]! * batch.size;
-        seen += batch.size;
-      });
-      const left = correct(
-        layers,
-        wanted,
-        means.map((m) => m / seen),
-      );
-      onProgress?.({ done: pass, total: layers.length });
-      if (left < tolerance) break;
+    const session = await runtime.load(await encodeOnnx(recentred.model), {
+      name: 'the quantized model with taps',
+      config: { 'session.disable_quant_qdq': '1' },
+    });
+    try {
+      const fixed = fixedBatch(floatSession);
+      const batchSize = fixed ?? options.batchSize ?? defaultBatchSize;
+      const asked = Math.min(options.samples ?? defaultSamples, dataset.size);
+      const total = fixed === undefined ? asked : asked - (asked % fixed);
+      for await (const batch of dataset.batches({ batchSize, end: total, ...(signal && { signal }) })) {
+        throwIfAborted(signal);
+        const means = (await floatSession.run(batch.feeds))[float.outputs[0]!]!.data as Float32Array;
+        const got = await session.run({ ...batch.feeds, ...targetFeeds(layers, means) });
+        const shifts = got[recentred.outputs[0]!]!.data as Float32Array;
+        for (let i = 0; i < sums.length; i++) sums[i]! += shifts[i]! * batch.size;
+        done += batch.size;
+        onProgress?.({ done, total });
+      }
+    } finally {
+      await session.release();
     }
   } finally {
-    await session.release();
+    await floatSession.release();
   }
-  return new Map(layers.map(({ name, shift }) => [name, shift]));
+  if (done === 0) fail('calibration/no-samples', { dataset: dataset.name });
+  return splitShifts(
+    layers,
+    sums.map((sum) => sum / done),
+  );
 }
 
-interface ShiftedLayer extends ChannelValue {
+interface MatchedLayer extends ChannelValue {
   /** Name of the layer's node. */
   readonly name: string;
-  /** The float value that `value` stands for. */
-  readonly float: string;
-  /** Graph input that carries the correction. */
-  readonly input: string;
-  readonly shiftDims: readonly number[];
-  readonly shift: Float32Array;
+  /** Its output in the quantized graph, before that becomes codes. */
+  readonly quantized: string;
+  /** Name of the graph input that carries the float means. */
+  readonly target: string;
+  /** Shape under which a vector of channels is added to the output. */
+  readonly dims: readonly number[];
 }
 
-/** Layers of both graphs whose nodes have the same name. */
-function matchLayers(float: Graph, quantized: Graph): { layer: LinearLayer; node: Node }[] {
-  const byName = new Map([...quantized.nodes].map((node) => [node.name, node]));
+/** Layers of the float graph whose node the quantized graph has too. */
+function matchLayers(float: Graph, quantized: Graph): MatchedLayer[] {
+  const nodes = new Map([...quantized.nodes].map((node) => [node.name, node]));
   return linearLayers(float).flatMap((layer) => {
-    const node = byName.get(layer.biasNode.name);
-    return layer.biasNode.name !== '' && node?.op === layer.biasNode.op ? [{ layer, node }] : [];
+    const node = nodes.get(layer.biasNode.name);
+    if (layer.biasNode.name === '' || node?.op !== layer.biasNode.op) return [];
+    const after = layer.rank === undefined || layer.channelAxis < 0 ? 0 : layer.rank - 1 - layer.channelAxis;
+    return {
+      ...outputChannels(layer),
+      name: layer.node.name,
+      quantized: node.outputs[0]!,
+      target: quantized.freshName(`${layer.output}_target_mean`),
+      dims: [layer.outChannels, ...Array<number>(after).fill(1)],
+    };
   });
 }
 
-/** Adds a graph input behind a layer of the quantized graph. */
-function addShift(graph: Graph, layer: LinearLayer, node: Node): ShiftedLayer {
-  const value = node.outputs[0]!;
-  const own = graph.freshName(`${value}_unshifted`);
-  const input = graph.freshName(`${value}_shift`);
-  const after = layer.rank === undefined || layer.channelAxis < 0 ? 0 : layer.rank - 1 - layer.channelAxis;
-  const shiftDims = [layer.outChannels, ...Array<number>(after).fill(1)];
-  graph.setOutput(node, 0, own);
-  graph.add({ op: 'Add', inputs: [own, input], outputs: [value] });
-  graph.inputs = [...graph.inputs, tensorInfo(input, 'float32', shiftDims)];
-  return {
-    ...outputChannels(layer),
-    value,
-    float: layer.output,
-    name: layer.node.name,
-    input,
-    shiftDims,
-    shift: new Float32Array(layer.outChannels),
-  };
+/** Makes a layer's output have the target means, and gives what that took. */
+function recentre(tap: TapBuilder, { value, ...layer }: MatchedLayer): string[] {
+  const { graph } = tap;
+  const own = graph.freshName(`${value}_uncorrected`);
+  graph.setOutput(graph.producer(value)!, 0, own);
+  const mean = tap.reshape(tap.reduceChannels('ReduceMean', own, layer), layer.dims);
+  const shift = tap.subtract(layer.target, mean);
+  graph.add({ op: 'Add', inputs: [own, shift], outputs: [value] });
+  graph.inputs = [...graph.inputs, tensorInfo(layer.target, 'float32', layer.dims)];
+  return [tap.flat(shift)];
 }
 
-/** One pass of corrections. Gives the largest root mean square of what was left, in standard deviations. */
-function correct(
-  layers: readonly ShiftedLayer[],
-  wanted: Awaited<ReturnType<typeof measureChannels>>,
-  means: Float64Array,
-): number {
-  let worst = 0;
+function targetFeeds(layers: readonly MatchedLayer[], means: Float32Array): Feeds {
   let at = 0;
-  for (const { name, float, shift } of layers) {
-    const { mean, std } = wanted.get(float)!;
-    let sum = 0;
-    for (let c = 0; c < shift.length; c++, at++) {
-      const difference = mean[c]! - means[at]!;
-      if (!Number.isFinite(difference)) {
-        fail('calibration/not-finite', {
-          value: float,
-          node: `quantized '${name}'`,
-          got: String(difference),
-        });
-      }
-      shift[c]! += difference;
-      if (std[c]! > 0) sum += (difference / std[c]!) ** 2;
-    }
-    worst = Math.max(worst, Math.sqrt(sum / shift.length));
-  }
-  return worst;
+  return Object.fromEntries(
+    layers.map(({ target, channels, dims }) => [
+      target,
+      tensor('float32', dims, means.subarray(at, (at += channels))),
+    ]),
+  );
+}
+
+/** @throws calibration/not-finite */
+function splitShifts(layers: readonly MatchedLayer[], shifts: Float64Array): Map<string, Float32Array> {
+  let at = 0;
+  return new Map(
+    layers.map(({ name, value, channels }) => {
+      const own = Float32Array.from(shifts.subarray(at, (at += channels)));
+      checkFinite(own, { value, node: `the quantized layer '${name}'` });
+      return [name, own];
+    }),
+  );
 }

@@ -22,10 +22,11 @@ export function mse(options: ObserverOptions = {}): Observer {
 export function meanSquaredError(histogram: Histogram, grid: Grid): number {
   const { counts, first, width, zeros, total } = histogram;
   const perStep = width / grid.step;
-  let left = integral(first * perStep, grid);
+  const { low, high } = grid;
+  let left = integral(first * perStep, low, high);
   let sum = 0;
   for (let i = 0; i < counts.length; i++) {
-    const right = integral((first + i + 1) * perStep, grid);
+    const right = integral((first + i + 1) * perStep, low, high);
     const count = first + i === 0 ? counts[i]! - zeros : counts[i]!;
     sum += count * (right - left);
     left = right;
@@ -37,8 +38,8 @@ export function meanSquaredError(histogram: Histogram, grid: Grid): number {
  * Integral of (u - q(u))^2 from 0 to t, in steps: whole steps give 1/12 each, the rest r^3 / 3. Beyond the
  * outermost code q stays, r grows past 1/2, and the same formula gives the clipping error.
  */
-function integral(t: number, { low, high }: Grid): number {
+function integral(t: number, low: number, high: number): number {
   const n = Math.min(Math.max(Math.round(t), low), high);
   const r = t - n;
-  return n / 12 + r ** 3 / 3;
+  return n / 12 + (r * r * r) / 3;
 }

@@ -1,5 +1,5 @@
 import type { Batch, Dataset } from '../data/index.ts';
-import type { Feeds, Session } from '../runtime/index.ts';
+import type { Session } from '../runtime/index.ts';
 import { fail, type Tensor, throwIfAborted } from '../tensor/index.ts';
 
 export interface RunBatchesOptions {
@@ -10,8 +10,6 @@ export interface RunBatchesOptions {
   readonly batchSize: number;
   /** One run per group of output names; all in one run when there is one group. */
   readonly groups: readonly (readonly string[])[];
-  /** Fed with every batch, beside what the dataset feeds. */
-  readonly constants?: Feeds;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -25,7 +23,7 @@ export async function runBatches(
   options: RunBatchesOptions,
   consume: (results: Readonly<Record<string, Tensor>>, batch: Batch) => void,
 ): Promise<void> {
-  const { session, dataset, batchSize, groups, constants, signal, onProgress } = options;
+  const { session, dataset, batchSize, groups, signal, onProgress } = options;
   const total = usableSamples(options);
   let done = 0;
   let previous: { readonly results: Promise<Record<string, Tensor>>; readonly batch: Batch } | undefined;
@@ -38,7 +36,7 @@ export async function runBatches(
   for await (const batch of dataset.batches({ batchSize, end: total, ...(signal && { signal }) })) {
     for (const outputs of groups) {
       throwIfAborted(signal);
-      const results = session.run({ ...batch.feeds, ...constants }, outputs);
+      const results = session.run(batch.feeds, outputs);
       results.catch(() => {}); // awaited below, unless `consume` throws first
       await finish();
       previous = { results, batch };
@@ -50,16 +48,15 @@ export async function runBatches(
   if (done === 0) fail('calibration/no-samples', { dataset: dataset.name });
 }
 
-/** The batch size of a model that takes no other; `constants` are no data. */
-export function fixedBatch({ inputs }: Session, constants: Feeds = {}): number | undefined {
-  const data = inputs.filter(({ name }) => !Object.hasOwn(constants, name));
-  return data.map(({ shape }) => shape[0]).find((size) => typeof size === 'number');
+/** The batch size of a model that takes no other. */
+export function fixedBatch({ inputs }: Session): number | undefined {
+  return inputs.map(({ shape }) => shape[0]).find((size) => typeof size === 'number');
 }
 
 /** A model with a fixed batch takes whole batches only. */
-function usableSamples({ dataset, samples, batchSize, session, constants }: RunBatchesOptions): number {
+function usableSamples({ dataset, samples, batchSize, session }: RunBatchesOptions): number {
   const asked = Math.min(samples ?? dataset.size, dataset.size);
-  const usable = fixedBatch(session, constants) === undefined ? asked : asked - (asked % batchSize);
+  const usable = fixedBatch(session) === undefined ? asked : asked - (asked % batchSize);
   if (!(usable > 0)) fail('calibration/no-samples', { dataset: dataset.name });
   return usable;
 }

@@ -82,7 +82,15 @@ export class TapBuilder {
 
   /** The value as [elements]; costs nothing, as it shares the memory. */
   flat(value: string): string {
-    return this.#add('Reshape', [value, this.#integers([-1])]);
+    return this.reshape(value, [-1]);
+  }
+
+  reshape(value: string, dims: readonly number[]): string {
+    return this.#add('Reshape', [value, this.#integers(dims)]);
+  }
+
+  subtract(a: string, b: string): string {
+    return this.#add('Sub', [a, b]);
   }
 
   /** All elements of a flat value reduced to one. Without axes every opset writes it the same way. */
