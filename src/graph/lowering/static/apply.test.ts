@@ -328,6 +328,15 @@ test('int8 activations', () =>
     int8Activations,
   ));
 
+test.each(forms)('%s form leaves no constant that nobody reads', async (form) => {
+  const s = new SmallModel();
+  const bounds = [s.constant('low', [], [0]), s.constant('high', [], [0.75])];
+  s.node('Conv', [s.input('x', [1, 32, 8, 8]), s.constant('w', [64, 32, 1, 1]), s.constant('b', [64])], 'y');
+  s.node('Clip', ['y', ...bounds], 'c');
+  const { graph } = (await lowerSmall(s.build(['c']), s.feeds, {}, form)).model;
+  expect([...graph.initializers.keys()].filter((name) => graph.consumers(name).size === 0)).toEqual([]);
+});
+
 test('records every byte of a weight', async () => {
   const s = new SmallModel();
   s.node('Conv', [s.input('x', [1, 32, 8, 8]), s.constant('w', [64, 32, 1, 1])], 'y');

@@ -88,6 +88,7 @@ export async function applyStatic(
   const wanted = staticOpset(plan.options);
   if (model.opset < wanted) fail('lowering/opset', { got: model.opset, wanted, what: 'static quantization' });
 
+  const unusedBefore = new Set([...graph.initializers.keys()].filter((n) => graph.consumers(n).size === 0));
   const parameters = valueParameters(graph, plan, ranges, scheme);
   const store = new ConstantStore(graph, quantizeWeight);
   const nodes: PreparedNode[] = [];
@@ -98,12 +99,11 @@ export async function applyStatic(
   const valueMap = new Map<string, string>();
   const codes = new Map<string, CodedValue>();
   const context: EmitContext = { model, graph, scheme, nodes, parameters, valueMap, codes };
-  const inputsBefore = nodes.flatMap(({ node }) => [...node.inputs]);
   if (form === 'qdq') emitQdq(context);
   else emitQOperator(context);
-  for (const name of inputsBefore) {
+  for (const name of [...graph.initializers.keys()]) {
     const unused = graph.consumers(name).size === 0 && !graph.isOutput(name) && !graph.isInput(name);
-    if (unused) graph.initializers.delete(name);
+    if (unused && !unusedBefore.has(name)) graph.initializers.delete(name);
   }
   graph.sort();
   return { quantized: store.records, kept: plan.kept, notes: plan.notes, valueMap, codes };
