@@ -60,9 +60,7 @@ const stored: DynamicRule = ({ rewrite, options }, scope, node) => {
   if ((node.kind === 'Conv' ? options.conv : options.others) === 'float') {
     return `there is no integer kernel for ${node.op} that is faster than float`;
   }
-  const { quantizer, weights } = options;
-  const perChannel = weights.granularity !== 'per-tensor';
-  return lowerToStoredCodes({ rewrite, quantizer, format: 'int8', perChannel }, scope, node);
+  return lowerToStoredCodes({ rewrite, quantizer: options.quantizer, format: 'int8' }, scope, node);
 };
 
 const conv: DynamicRule = (context, scope, node) =>
@@ -75,7 +73,7 @@ const rules: Readonly<Record<string, DynamicRule>> = {
   Conv: conv,
   LSTM: lowerLstmDynamic,
   Gather: ({ rewrite, options }, scope, node) =>
-    lowerGatherRows(rewrite, scope, node, options.weights, options.quantizer, options.embeddings ?? true),
+    lowerGatherRows(rewrite, scope, node, options.quantizer, options.embeddings ?? true),
   ConvTranspose: stored,
   GRU: stored,
   RNN: stored,

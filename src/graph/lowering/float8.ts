@@ -13,7 +13,7 @@ import { lowerToStoredCodes, type StoredFormat } from './stored-codes.ts';
 export interface Float8Options {
   readonly quantizer: WeightQuantizer;
   readonly filter?: NodeFilter;
-  /** e4m3fn or e5m2, per tensor or per channel. */
+  /** e4m3fn or e5m2; scales are per output channel. */
   readonly weights: SchemeTemplate;
   /** Measures activations on data; without it only weights are quantized. */
   readonly largest?: LargestMagnitudes;
@@ -52,7 +52,7 @@ export async function lowerFloat8(model: Model, options: Float8Options): Promise
   const { weights, quantizer } = options;
   const ranges = await options.largest?.(activationsOf(model.graph));
   const format = weights.format as StoredFormat & keyof typeof float8;
-  const store = { rewrite, quantizer, format, perChannel: weights.granularity !== 'per-tensor' };
+  const store = { rewrite, quantizer, format };
   const activations = new Activations(rewrite, format, options.form ?? 'cast', ranges);
   for (const { scope, node } of rewrite.nodes()) {
     const recurrent = weightsOnly.has(node.kind);

@@ -1,4 +1,3 @@
-import type { SchemeTemplate } from '../../numerics/index.ts';
 import { elementCount } from '../../tensor/index.ts';
 import type { Node } from '../node.ts';
 import { plainLayout } from './code-layout.ts';
@@ -20,7 +19,6 @@ export function lowerGatherRows(
   rewrite: Rewrite,
   scope: Scope,
   node: Node,
-  weights: SchemeTemplate,
   quantizer: WeightQuantizer,
   enabled: boolean,
 ): true | string {
@@ -32,7 +30,7 @@ export function lowerGatherRows(
   if (!enabled) return 'embeddings were to stay float';
   if (dims.length < 2 || node.int('axis', 0) !== 0) return 'it does not gather rows of a table';
   const row = elementCount(dims.slice(1));
-  const perRow = row >= LEAST_ROW_FOR_OWN_SCALE && weights.granularity !== 'per-tensor';
+  const perRow = row >= LEAST_ROW_FOR_OWN_SCALE;
   const granularity = perRow
     ? ({ kind: 'per-channel', axis: 0 } as const)
     : ({ kind: 'per-tensor' } as const);

@@ -1,4 +1,4 @@
-import { type Granularity, perChannel, perTensor, type Scheme } from '../../numerics/index.ts';
+import { type Granularity, perChannel, type Scheme } from '../../numerics/index.ts';
 import { elementCount } from '../../tensor/index.ts';
 import type { Graph } from '../graph.ts';
 import type { Node } from '../node.ts';
@@ -40,7 +40,6 @@ export interface StoreOptions {
   readonly rewrite: Rewrite;
   readonly quantizer: WeightQuantizer;
   readonly format: StoredFormat;
-  readonly perChannel: boolean;
 }
 
 /** Formats whose zero is code 0: Cast and one Mul make them real again. */
@@ -48,7 +47,8 @@ export type StoredFormat = 'int8' | 'e4m3fn' | 'e5m2';
 
 /**
  * Weights as codes + Cast + Mul by the scale. ONNX Runtime folds the two when it loads the model (it leaves
- * DequantizeLinear to every run), so the file is small and the model runs as fast as in float.
+ * DequantizeLinear to every run), so the file is small and the model runs as fast as in float. Scales are per
+ * output channel always: folded, they cost nothing.
  */
 export function lowerToStoredCodes(options: StoreOptions, scope: Scope, node: Node): true | string {
   const { rewrite } = options;
@@ -85,7 +85,7 @@ const plural: Readonly<Record<string, string>> = {
 
 /** Adds codes, Cast and Mul beside the weight and gives the name of the real value. */
 export function storeCodes(
-  { rewrite, quantizer, format, perChannel: byChannel }: StoreOptions,
+  { rewrite, quantizer, format }: StoreOptions,
   request: {
     readonly node: Node;
     readonly name: string;
@@ -99,13 +99,9 @@ export function storeCodes(
   const gates = axis === 'gates';
   const view = gates ? reshapeWeight(found.weight, [dims[0]! * dims[1]!, dims[2]!]) : found.weight;
   const channels = gates ? 0 : axis !== 'last' ? axis : node.int('transB', 0) !== 0 ? 0 : dims.length - 1;
-  const granularity: Granularity = byChannel ? perChannel(channels) : perTensor;
+  const granularity: Granularity = perChannel(channels);
   const scheme: Scheme = { format, symmetric: true, granularity };
-  const scaleDims = !byChannel
-    ? []
-    : gates
-      ? [dims[0]!, dims[1]!, 1]
-      : dims.map((d, i) => (i === channels ? d : 1));
+  const scaleDims = gates ? [dims[0]!, dims[1]!, 1] : dims.map((d, i) => (i === channels ? d : 1));
   const coded = rewrite.code({
     name,
     found,

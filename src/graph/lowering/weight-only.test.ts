@@ -166,6 +166,25 @@ test('4 bits leave layers without a 4-bit kernel as they are, or take them in 8'
   expect(stored.quantized.map((q) => q.format)).toEqual(['int8']);
 });
 
+test('forms with a slow kernel are named', async () => {
+  const notes = async (weights: SchemeTemplate, accuracyLevel: 0 | 4) => {
+    const model = oneNode({ op: 'MatMul', fed: [0] }, randomTensor(1, 3, 64), randomTensor(2, 64, 24));
+    return (await lowerWeightOnly(model, { quantizer, weights, accuracyLevel })).notes;
+  };
+  expect(await notes(blocks(4, 32, true), 0)).toEqual([]);
+  expect(await notes(blocks(8, 32, true), 4)).toEqual([]);
+  expect([await notes(blocks(8, 32, true), 0), await notes(blocks(2, 16, true), 4)]).toMatchInlineSnapshot(`
+    [
+      [
+        "8-bit products at accuracy level 0 run up to 20 times slower than float; level 4 is fast.",
+      ],
+      [
+        "2-bit products in blocks of 16 run up to 15 times slower than float; blocks of 64 are fast.",
+      ],
+    ]
+  `);
+});
+
 test('bytes are those of the constants in the model', async () => {
   const inputs = [randomTensor(1, 3, 300), randomTensor(2, 300, 24)];
   for (const weights of [blocks(4, 32, false), blocks(2, 64, true), blocks(8, 16, false)]) {

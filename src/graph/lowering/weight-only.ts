@@ -51,14 +51,13 @@ const table: WeightOnlyRule = (context, scope, node) => {
   const inBlocks = weights.granularity === 'per-group' && context.carrier !== 'DequantizeLinear';
   const choice = context.embeddings ?? 'blocks';
   if (choice === 'blocks' && inBlocks) return lowerToGatherBlockQuantized(context, scope, node);
-  return lowerGatherRows(rewrite, scope, node, weights, quantizer, choice !== 'float');
+  return lowerGatherRows(rewrite, scope, node, quantizer, choice !== 'float');
 };
 
 const stored: WeightOnlyRule = (context, scope, node) => {
   const others = context.others ?? (context.bits === 8 ? 'int8' : 'float');
-  const perChannel = context.weights.granularity !== 'per-tensor';
   return others === 'int8'
-    ? lowerToStoredCodes({ ...context, format: 'int8', perChannel }, scope, node)
+    ? lowerToStoredCodes({ ...context, format: 'int8' }, scope, node)
     : `there is no ${context.bits}-bit kernel for ${node.op}, only for products and embeddings`;
 };
 
@@ -79,6 +78,7 @@ export async function lowerWeightOnly(model: Model, options: WeightOnlyOptions):
   await requireOpset(model, opsetOf(options, bits));
   const rewrite = new Rewrite(model, options.filter);
   const context = { ...options, rewrite, bits };
+  noteSlowKernels(context);
   for (const { scope, node } of rewrite.nodes()) {
     const rule = rules[node.kind];
     if (rule === undefined || !rewrite.allows(node)) continue;
@@ -92,4 +92,18 @@ export async function lowerWeightOnly(model: Model, options: WeightOnlyOptions):
 function opsetOf({ weights, carrier }: WeightOnlyOptions, bits: number): number {
   if (weights.granularity !== 'per-group' || carrier !== 'DequantizeLinear') return 13;
   return bits === 2 ? 25 : 21;
+}
+
+/** Forms that onnxruntime 1.30 computes far slower than float, measured on x64. */
+function noteSlowKernels({ rewrite, weights, carrier, bits, accuracyLevel = 4 }: WeightOnlyContext): void {
+  if (weights.granularity !== 'per-group' || carrier === 'DequantizeLinear') return;
+  if (bits !== 4 && accuracyLevel !== 4) {
+    rewrite.note(
+      `${bits}-bit products at accuracy level ${accuracyLevel} run up to 20 times slower than float; level 4 is fast.`,
+    );
+  } else if (bits === 2 && weights.blockSize === 16) {
+    rewrite.note(
+      '2-bit products in blocks of 16 run up to 15 times slower than float; blocks of 64 are fast.',
+    );
+  }
 }
