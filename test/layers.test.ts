@@ -29,7 +29,7 @@ function sources(folder: string): string[] {
     .filter(
       (f) =>
         f.endsWith('.ts') &&
-        !f.endsWith('.test.ts') &&
+        !/\.test(-data)?\.ts$/.test(f) &&
         !/kernels\/(assembly|generated)\//.test(`${folder}/${f}`),
     )
     .map((f) => join(folder, f));

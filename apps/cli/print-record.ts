@@ -11,5 +11,8 @@ export function printRecord(record: RunRecord, terminal: Terminal, flags: Parsed
   const tensors = flags.boolean('tensors') ?? false;
   if (terminal.json) terminal.printJson(record);
   else terminal.print((planned ? formatPlan : formatTable)(record, { color, width, tensors }));
-  return record.outputs.some((output) => output.status === 'limit-not-met') ? limitNotMet : 0;
+  const missed =
+    record.outputs.some((output) => output.status === 'limit-not-met') ||
+    (record.limits ?? []).some((limit) => !limit.met);
+  return missed ? limitNotMet : 0;
 }

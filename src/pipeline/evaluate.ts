@@ -1,4 +1,4 @@
-import { evaluateModel, parseLimit } from '../evaluation/index.ts';
+import { checkLimit, evaluateModel, parseLimit } from '../evaluation/index.ts';
 import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
@@ -64,6 +64,9 @@ async function recordRun(
         baseline ??= { file: opened.file, metrics, ...(await costOf(context, subject, measure)) };
       }
       baseline ??= await measureAlone(context, subject, measure);
+      const { metrics } = baseline;
+      const own =
+        candidates.length === 0 ? limits.map((limit) => checkLimit(limit, { candidate: metrics })) : [];
       return {
         schema: 1,
         command,
@@ -78,6 +81,7 @@ async function recordRun(
           },
         }),
         baseline,
+        ...(own.length > 0 && { limits: own }),
         outputs: records,
         seconds: (performance.now() - started) / 1000,
       };

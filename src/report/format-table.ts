@@ -1,6 +1,6 @@
 import { metricText, outputName, resultColumns, resultRows } from './measurement-columns.ts';
 import { type Painter, painter } from './painter.ts';
-import type { MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
+import type { LimitRecord, MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
 import { tableWidth, textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount, formatDecibels, formatRatio, formatSeconds } from './units.ts';
 
@@ -40,7 +40,8 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
 
   if (record.outputs.length === 0) {
     for (const text of furtherMetrics(record.baseline)) lines.push(...indented(text, width));
-    if ((record.baseline?.metrics.length ?? 0) > 1) lines.push('');
+    for (const limit of record.limits ?? []) lines.push(...limitLines(limit, record, paint, width));
+    if ((record.baseline?.metrics.length ?? 0) > 1 || record.limits !== undefined) lines.push('');
   }
   const shared = sharedNotes(record.outputs);
   for (const output of record.outputs) {
@@ -97,12 +98,7 @@ function outputSection(
   const quantized = tensorsText(output);
   if (quantized !== undefined) say(quantized);
   for (const line of furtherMetrics(output.measurement, record.baseline)) say(line);
-  for (const limit of output.limits) {
-    say(
-      `limit ${limit.text} on ${limit.metric}: ${limit.met ? 'met' : 'NOT MET'}${dropText(limit, record)}`,
-      limit.met ? paint.good : paint.bad,
-    );
-  }
+  for (const limit of output.limits) lines.push(...limitLines(limit, record, paint, width));
   for (const text of keptTexts(output.kept)) say(text, paint.faint);
   for (const note of output.notes) say(`note: ${note}`);
   if (output.layers !== undefined && output.layers.length > 0) {
@@ -132,7 +128,12 @@ function furtherMetrics(own: MeasurementRecord | undefined, float?: MeasurementR
   });
 }
 
-function dropText(limit: OutputRecord['limits'][number], record: RunRecord): string {
+function limitLines(limit: LimitRecord, record: RunRecord, paint: Painter, width: number): string[] {
+  const text = `limit ${limit.text} on ${limit.metric}: ${limit.met ? 'met' : 'NOT MET'}${dropText(limit, record)}`;
+  return indented(text, width, limit.met ? paint.good : paint.bad);
+}
+
+function dropText(limit: LimitRecord, record: RunRecord): string {
   if (limit.drop === undefined) return '';
   const rate = record.baseline?.metrics.find((m) => m.name === limit.metric)?.kind === 'rate';
   const amount = `${Math.abs(limit.drop).toFixed(2)} ${rate ? 'points' : '%'}`;

@@ -15,6 +15,8 @@ export interface RunRecord {
   readonly evaluation?: { readonly data: string; readonly samples: number };
   /** The float model (or, for `evaluate` without `--against`, the model itself). */
   readonly baseline?: MeasurementRecord;
+  /** Limits held against the baseline itself: `evaluate` without another model. */
+  readonly limits?: readonly LimitRecord[];
   readonly outputs: readonly OutputRecord[];
   readonly seconds: number;
 }
