@@ -8,6 +8,7 @@ import { capabilities, type Session } from '../runtime/index.ts';
 import { fail, LowbitError, lookUp, throwIfAborted } from '../tensor/index.ts';
 import { type Calibrator, calibrator } from './calibrate-model.ts';
 import { writeCard } from './card.ts';
+import { checkPatterns } from './check-patterns.ts';
 import { weightQuantizer } from './choose-codes.ts';
 import { type Destination, destinationOf } from './destination.ts';
 import { lower } from './lower.ts';
@@ -126,6 +127,7 @@ async function prepareRun(
   await simplify(prepared, { runtime: context.runtime, ...(context.signal && { signal: context.signal }) });
 
   nameNodes(prepared.graph);
+  checkPatterns(recipe, [opened.model, prepared]);
 
   const guesses = new Set<string>();
   const open = async (input: DataInput | undefined): Promise<Dataset | undefined> => {

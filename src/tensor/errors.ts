@@ -98,6 +98,14 @@ export interface ErrorDetails {
   'recipe/needs-calibration': { preset: string };
   'recipe/no-transformers-name': { preset: string; known: readonly string[] };
   'recipe/nothing-to-quantize': { preset: string; why: string };
+  'recipe/pattern-unmatched': {
+    key: string;
+    pattern: string;
+    operators: readonly string[];
+    layers: readonly string[];
+    more: number;
+  };
+  'recipe/same-file': { first: string; second: string; file: string };
   'run/aborted': Record<string, never>;
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
@@ -291,6 +299,10 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `transformers.js has no file name for preset '${d.preset}'. It knows: ${d.known.join(', ')}. Choose one of them, or the plain layout.`,
   'recipe/nothing-to-quantize': (d) =>
     `Preset '${d.preset}' finds nothing to quantize in this model: ${d.why}. Choose another preset ('lowbit presets' lists them).`,
+  'recipe/pattern-unmatched': (d) =>
+    `The ${d.key} pattern '${d.pattern}' matches no node's name, output or operator type in this model. Operator types: ${d.operators.join(', ')}. Nodes: ${d.layers.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. Correct the pattern; * stands for any characters.`,
+  'recipe/same-file': (d) =>
+    `Presets '${d.first}' and '${d.second}' would both be ${d.file}. Write them into different folders, or leave one out.`,
   'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
   'compare/too-few': (d) =>
     `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
