@@ -132,7 +132,7 @@ test('what would overflow by the data is computed in float32, without a detour',
   const model = overflowing();
   const asked: string[] = [];
   const { kept } = await lowerFloat16(model, {
-    largest: async (values) => {
+    ranges: async (values) => {
       asked.push(...values);
       return new Map(Object.entries({ a: 800, b: 640000, m: 300000, r: 548 }));
     },
@@ -150,7 +150,7 @@ test('a LayerNormalization whose squares would overflow stays float32', async ()
     randomTensor(1, 2, 8),
     float32([8], new Array(8).fill(1)),
   );
-  const { kept } = await lowerFloat16(model, { largest: async () => new Map([['x0', 900]]) });
+  const { kept } = await lowerFloat16(model, { ranges: async () => new Map([['x0', 900]]) });
   expect(kept.map((k) => k.why)).toMatchInlineSnapshot(`
     [
       "its input reaches 900 on the data; the squares it adds up would pass 65504",

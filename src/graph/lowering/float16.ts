@@ -8,7 +8,7 @@ import { type Weight, weightOf } from '../weight.ts';
 import { nameOf } from './coded-weight.ts';
 import { FLOAT16_MAX, largestOf, toFloat16 } from './float16-constants.ts';
 import { crashesInFloat16, float16Row, refusesFloat16 } from './float16-operators.ts';
-import type { LargestMagnitudes, LoweringResult, NodeFilter } from './lowering.ts';
+import { type LoweringResult, type Magnitudes, magnitudesOf, type NodeFilter } from './lowering.ts';
 import { Rewrite } from './rewrite.ts';
 import { type FoundConstant, type Scope, scopesOf } from './scope.ts';
 
@@ -17,7 +17,7 @@ export interface Float16Options {
   /** Inputs and outputs of the model stay float32, with a Cast behind and before them. Default true. */
   readonly keepIoTypes?: boolean;
   /** Measures activations on data: what would overflow is computed in float32. */
-  readonly largest?: LargestMagnitudes;
+  readonly ranges?: Magnitudes;
 }
 
 /** Measured magnitudes may be exceeded on other data: this much room is left. */
@@ -65,7 +65,7 @@ class Float16Lowering {
   async run(): Promise<LoweringResult> {
     const scopes = scopesOf(this.#model);
     const rows = scopes.map((scope) => ({ scope, nodes: [...scope.graph.nodes] }));
-    this.#largest = (await this.#options.largest?.(this.#measurable())) ?? new Map();
+    this.#largest = (await magnitudesOf(this.#options.ranges, this.#measurable())) ?? new Map();
     for (const { scope, nodes } of rows) for (const node of nodes) await this.#decide(scope, node);
     for (const { scope, nodes } of rows) {
       for (const node of nodes) {
@@ -80,7 +80,7 @@ class Float16Lowering {
     this.#rewrite.note(
       'ONNX Runtime computes float16 in float32 on x64 processors: the file is half as large, the speed that of the float model.',
     );
-    if (this.#options.largest === undefined) {
+    if (this.#options.ranges === undefined) {
       this.#rewrite.note(
         'Overflow of activations was not looked for, and does not show on x64 processors; with calibration data it is found and those nodes stay float32.',
       );

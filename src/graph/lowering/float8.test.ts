@@ -16,7 +16,7 @@ describe.each(['fp8-e4m3', 'fp8-e5m2'] as const)('%s', (preset) => {
   const floor = preset === 'fp8-e4m3' ? 27 : 21;
 
   test.each(['disabled', 'all'] as const)('loads and agrees at optimization level %s', async (level) => {
-    for (const options of [{}, { largest }]) {
+    for (const options of [{}, { ranges: largest }]) {
       const model = oneNode(matMul, ...inputs);
       const feeds = feedsOf(matMul, ...inputs);
       const wanted = await runModel(model, feeds, level);
@@ -32,7 +32,7 @@ describe.each(['fp8-e4m3', 'fp8-e5m2'] as const)('%s', (preset) => {
       const model = oneNode(matMul, ...inputs);
       await lowerFloat8(model, {
         ...{ quantizer, weights, form },
-        largest: async (values) => {
+        ranges: async (values) => {
           asked.push([...values]);
           return largest(values);
         },
@@ -55,7 +55,7 @@ test('a product of two activations is rounded on both sides, or kept without dat
     ]
   `);
   const model = oneNode(node, ...inputs);
-  await lowerFloat8(model, { quantizer, weights, largest });
+  await lowerFloat8(model, { quantizer, weights, ranges: largest });
   expect([...model.graph.nodes].filter((n) => n.op === 'Cast')).toHaveLength(4);
 });
 

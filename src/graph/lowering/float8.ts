@@ -4,7 +4,13 @@ import type { Model } from '../model.ts';
 import type { Node } from '../node.ts';
 import { lazyWeight, type Weight } from '../weight.ts';
 import { scalarWeight } from './gemm-operands.ts';
-import type { LargestMagnitudes, LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts';
+import {
+  type LoweringResult,
+  type Magnitudes,
+  magnitudesOf,
+  type NodeFilter,
+  type WeightQuantizer,
+} from './lowering.ts';
 import { requireOpset } from './require-opset.ts';
 import { Rewrite } from './rewrite.ts';
 import { constantIn } from './scope.ts';
@@ -16,7 +22,7 @@ export interface Float8Options {
   /** e4m3fn or e5m2; scales are per output channel. */
   readonly weights: SchemeTemplate;
   /** Measures activations on data; without it only weights are quantized. */
-  readonly largest?: LargestMagnitudes;
+  readonly ranges?: Magnitudes;
   /**
    * How activations are rounded. `cast` (default): Mul, Cast, Cast, Mul, the same values, loads everywhere.
    * `qdq`: QuantizeLinear and DequantizeLinear, for compilers that look for them; ONNX Runtime loads that only
@@ -50,7 +56,7 @@ export async function lowerFloat8(model: Model, options: Float8Options): Promise
   await requireOpset(model, OPSET);
   const rewrite = new Rewrite(model, options.filter);
   const { weights, quantizer } = options;
-  const ranges = await options.largest?.(activationsOf(model.graph));
+  const ranges = await magnitudesOf(options.ranges, activationsOf(model.graph));
   const format = weights.format as StoredFormat & keyof typeof float8;
   const store = { rewrite, quantizer, format };
   const activations = new Activations(rewrite, format, options.form ?? 'cast', ranges);

@@ -48,7 +48,17 @@ export interface LoweringResult {
 export type NodeFilter = (node: Node) => true | string;
 
 /**
- * Largest magnitudes of values of the model, measured on data; a value that could not be measured (inside a
- * body of If, Loop or Scan) is absent from the answer.
+ * Largest magnitude of each value of the model, measured on data: known already, or found when asked for. A
+ * value that could not be measured (inside a body of If, Loop or Scan) is absent.
  */
-export type LargestMagnitudes = (values: readonly string[]) => Promise<ReadonlyMap<string, number>>;
+export type Magnitudes =
+  | ReadonlyMap<string, number>
+  | ((values: readonly string[]) => Promise<ReadonlyMap<string, number>>);
+
+/** The magnitudes of `values`; undefined when there is no data. */
+export async function magnitudesOf(
+  source: Magnitudes | undefined,
+  values: readonly string[],
+): Promise<ReadonlyMap<string, number> | undefined> {
+  return typeof source === 'function' ? source(values) : source;
+}
