@@ -1,6 +1,9 @@
 import { fail } from '../tensor/index.ts';
 import type { MetricFigure } from './metrics.ts';
 
+/** A measured metric, also one that was read back from a record. */
+type Measured = Omit<MetricFigure, 'name'> & { readonly name: string };
+
 /** What a result must keep: a largest drop against the float model, or a bound on a metric itself. */
 export type Limit =
   | { readonly text: string; readonly kind: 'max-drop'; readonly percent: number }
@@ -63,7 +66,7 @@ export function parseLimit(text: string): Limit {
  */
 export function checkLimit(
   limit: Limit,
-  measured: { readonly baseline?: readonly MetricFigure[]; readonly candidate: readonly MetricFigure[] },
+  measured: { readonly baseline?: readonly Measured[]; readonly candidate: readonly Measured[] },
 ): LimitCheck {
   const { baseline = [], candidate } = measured;
   const known = candidate.map(({ name }) => name);
@@ -93,7 +96,7 @@ export function checkLimit(
 }
 
 /** How much worse `after` is: percentage points for rates, relative percent otherwise. Negative is better. */
-export function dropOf(before: MetricFigure, after: MetricFigure): number {
+export function dropOf(before: Measured, after: Measured): number {
   const worse = before.higherIsBetter ? before.value - after.value : after.value - before.value;
   if (before.kind === 'rate') return worse * 100;
   if (worse === 0) return 0;
