@@ -20,13 +20,13 @@ export interface CalibrateOptions {
   readonly observer?: ObserverName;
   /** Samples used, from the first on. Default: all. */
   readonly samples?: number;
-  /** Samples per run at most; fewer where the activations are large. Default 16. */
+  /** Samples per run at most; fewer where the activations are large. Default 8. */
   readonly batchSize?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
-const defaultBatchSize = 16;
+const defaultBatchSize = 8;
 /**
  * Activations that come out of one run at most, where they can be split. Three runs' worth are alive, and
  * small ones are still in the processor's cache when they are counted.

@@ -28,7 +28,7 @@ export interface ChannelValue extends ChannelAxis {
   readonly value: string;
 }
 
-const defaultBatchSize = 16;
+const defaultBatchSize = 8;
 const reductions = ['ReduceMean', 'ReduceMin', 'ReduceMax'] as const;
 
 /** The output of a layer, before its activation. */
