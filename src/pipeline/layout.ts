@@ -57,14 +57,15 @@ export async function companionsOf(
 ): Promise<CompanionFile[]> {
   const found: CompanionFile[] = [];
   for (const name of companionFiles) {
-    const bytes = await readSibling(siblings, name);
+    const bytes = await readCompanion(siblings, name);
     if (bytes === undefined) continue;
     found.push({ name, bytes: name === 'config.json' ? configFor(bytes, models) : bytes });
   }
   return found;
 }
 
-async function readSibling(siblings: Siblings, name: string): Promise<Uint8Array | undefined> {
+/** Bytes of a companion, or undefined where there is none. */
+export async function readCompanion(siblings: Siblings, name: string): Promise<Uint8Array | undefined> {
   let source: Awaited<ReturnType<Siblings['open']>>;
   try {
     source = await siblings.open(name);

@@ -1,7 +1,8 @@
-import { type ByteSource, openFile, type Siblings } from '../files/index.ts';
+import { type ByteSource, type OpenedFile, openFile, openUrl, type Siblings } from '../files/index.ts';
 import { type Model, readOnnx, type Weight } from '../graph/index.ts';
 import type { FileRecord } from '../report/index.ts';
 import type { PortInfo, RuntimeModel } from '../runtime/index.ts';
+import { fail } from '../tensor/index.ts';
 import type { ModelInput } from './recipe.ts';
 
 /** A model whose headers are read and whose weights are still in the file. */
@@ -11,22 +12,43 @@ export interface OpenedModel {
   readonly file: FileRecord;
   /** What a runtime loads to run the model as it was given. */
   readonly loadable: () => Promise<RuntimeModel>;
+  /** Files that belong to the model by their name: configuration, tokenizer. */
+  readonly companions: Siblings;
   readonly close: () => Promise<void>;
 }
 
 /** Opens an ONNX model by path or URL, or from a source with its neighbourhood. */
 export async function openModel(input: ModelInput): Promise<OpenedModel> {
   if (typeof input === 'string') {
-    const { source, siblings, path } = await openFile(input);
-    return fromSource(source, siblings, path);
+    const { source, siblings, path } = await openPlace(input);
+    return fromSource(source, siblings, path, placeCompanions(input));
   }
-  return fromSource(input.source, input.siblings, undefined);
+  const none: Siblings = { open: async (path) => fail('file/missing', { path }) };
+  return fromSource(input.source, input.siblings, undefined, input.siblings ?? none);
+}
+
+const openPlace = (place: string): Promise<OpenedFile> =>
+  /^https?:/.test(place) ? openUrl(place) : openFile(place);
+
+/** A repository keeps its models in a folder `onnx` and what belongs to them one above. */
+function placeCompanions(place: string): Siblings {
+  const folder = place.replace(/[^/\\]*$/, '');
+  const above = /(^|[/\\])onnx[/\\]$/.test(folder) ? folder.slice(0, -'onnx/'.length) : undefined;
+  const open = async (path: string) => (await openPlace(path)).source;
+  return {
+    open: (name) =>
+      open(folder + name).catch((error) => {
+        if (above === undefined) throw error;
+        return open(above + name);
+      }),
+  };
 }
 
 async function fromSource(
   source: ByteSource,
   siblings: Siblings | undefined,
   path: string | undefined,
+  companions: Siblings,
 ): Promise<OpenedModel> {
   const sizes = new Map<string, number>();
   const opened: ByteSource[] = [source];
@@ -53,6 +75,7 @@ async function fromSource(
       }
       return { bytes: await source.read(0, source.size), externalData };
     },
+    companions,
     close: async () => {
       for (const each of opened) await each.close?.();
     },

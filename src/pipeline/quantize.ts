@@ -10,7 +10,7 @@ import { type Calibrator, calibrator } from './calibrate-model.ts';
 import { writeCard } from './card.ts';
 import { checkPatterns } from './check-patterns.ts';
 import { weightQuantizer } from './choose-codes.ts';
-import { type Destination, destinationOf } from './destination.ts';
+import { type Destination, destinationOf, plannedName, refuseSameFile } from './destination.ts';
 import { lower } from './lower.ts';
 import type { Lowered } from './lower-request.ts';
 import { nameNodes } from './name-nodes.ts';
@@ -43,51 +43,56 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   return withContext(options, async (context) => {
     context.emit({ type: 'step', step: 'open' });
     const opened = await openModel(options.model);
-    const run = await prepareRun(context, options, recipe, limits, opened);
-    const destination = options.dryRun
-      ? undefined
-      : await destinationOf(options.output, recipe, options.force ?? false);
-    const outputs: OutputRecord[] = [];
+    let destination: Destination | undefined;
+    let run: QuantizeRun | undefined;
     try {
+      if (options.dryRun) refuseSameFile(recipe);
+      else {
+        const { output, force = false } = options;
+        destination = await destinationOf(output, recipe, { force, companions: opened.companions });
+      }
+      run = await prepareRun(context, options, recipe, limits, opened);
+      const outputs: OutputRecord[] = [];
       for (const name of recipe.presets) {
         const output = await outputOf(run, name, destination);
         context.emit({ type: 'output', output });
         outputs.push(output);
       }
       refuseNothing(outputs);
+      await destination?.complete(run.externalFiles);
+      return {
+        schema: 1,
+        command: 'quantize',
+        lowbitVersion,
+        machine: await machineRecord(context.runtime),
+        source: opened.file,
+        guesses: run.guesses,
+        ...(run.calibration && {
+          calibration: {
+            data: run.calibration.name,
+            samples: run.calibration.calibrator.samples,
+            observer: run.observer,
+            seconds: run.calibration.calibrator.seconds(),
+          },
+        }),
+        ...(run.float?.data.dataset && {
+          evaluation: {
+            data: run.float.data.dataset.name,
+            samples: Math.min(
+              run.float.data.dataset.size,
+              options.measure?.samples ?? Number.POSITIVE_INFINITY,
+            ),
+          },
+        }),
+        ...(run.baseline && { baseline: run.baseline }),
+        outputs,
+        seconds: (performance.now() - started) / 1000,
+      };
     } finally {
-      await destination?.finish();
-      await run.float?.session.release();
+      await destination?.close();
+      await run?.float?.session.release();
       await opened.close();
     }
-    return {
-      schema: 1,
-      command: 'quantize',
-      lowbitVersion,
-      machine: await machineRecord(context.runtime),
-      source: opened.file,
-      guesses: run.guesses,
-      ...(run.calibration && {
-        calibration: {
-          data: run.calibration.name,
-          samples: run.calibration.calibrator.samples,
-          observer: run.observer,
-          seconds: run.calibration.calibrator.seconds(),
-        },
-      }),
-      ...(run.float?.data.dataset && {
-        evaluation: {
-          data: run.float.data.dataset.name,
-          samples: Math.min(
-            run.float.data.dataset.size,
-            options.measure?.samples ?? Number.POSITIVE_INFINITY,
-          ),
-        },
-      }),
-      ...(run.baseline && { baseline: run.baseline }),
-      outputs,
-      seconds: (performance.now() - started) / 1000,
-    };
   });
 }
 
@@ -110,6 +115,8 @@ interface QuantizeRun {
   readonly guesses: readonly string[];
   readonly notes: readonly string[];
   baseline: RunRecord['baseline'];
+  /** Published model file -> number of its external data files. */
+  readonly externalFiles: Map<string, number>;
 }
 
 async function prepareRun(
@@ -166,6 +173,7 @@ async function prepareRun(
     guesses: [...guesses],
     notes,
     baseline: undefined,
+    externalFiles: new Map(),
   };
 }
 
@@ -206,7 +214,7 @@ async function outputOf(
     preset: name,
     tensors: lowered.quantized,
     kept: lowered.kept,
-    notes: [...run.notes, ...lowered.notes],
+    notes: [...run.notes, ...(destination?.notes ?? []), ...lowered.notes],
     limits: [],
   };
   const seconds = () => (performance.now() - started) / 1000;
@@ -216,7 +224,10 @@ async function outputOf(
   writeCard(model, name, run.recipe);
   if (destination === undefined) {
     const { externalData } = run.recipe;
-    const size = { name, ...(externalData !== undefined && { externalData }) };
+    const size = {
+      name: plannedName(run.options.output, run.recipe, name),
+      ...(externalData !== undefined && { externalData }),
+    };
     return {
       ...record,
       status: 'planned',
@@ -254,6 +265,7 @@ async function outputOf(
     }
     const names = files.map((f) => f.name).sort((a, b) => Number(a === fileName) - Number(b === fileName));
     const paths = await staging.publish(names);
+    run.externalFiles.set(fileName, files.length - 1);
     const file = { path: paths.at(-1)!, sizeBytes };
     return {
       ...record,
