@@ -153,7 +153,7 @@ async function compareOne(
       kept: [],
       notes: result.notes,
       measurement: { file: opened.file, metrics: result.candidate, ...cost },
-      agreement: result.agreement,
+      ...(result.agreement && { agreement: result.agreement }),
       limits: result.limits,
       ...(result.layers && { layers: result.layers }),
       seconds: (performance.now() - started) / 1000,

@@ -5,7 +5,7 @@ import { type Model, onnxSizeBytes, simplify, writeOnnx } from '../graph/index.t
 import { type Preset, presets } from '../numerics/index.ts';
 import type { FileRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import { capabilities, type Session } from '../runtime/index.ts';
-import { fail, LowbitError, lookUp, throwIfAborted } from '../tensor/index.ts';
+import { fail, lookUp, throwIfAborted } from '../tensor/index.ts';
 import { type Calibrator, calibrator } from './calibrate-model.ts';
 import { writeCard } from './card.ts';
 import { checkPatterns } from './check-patterns.ts';
@@ -355,24 +355,12 @@ async function verifyStaged(
     return {
       status: met ? 'done' : 'limit-not-met',
       measurement: { file, metrics: result.candidate, ...cost },
-      agreement: result.agreement,
+      ...(result.agreement && { agreement: result.agreement }),
       limits: result.limits,
       notes: [...result.notes, ...slowerNotes(presetRow(name).kind, run.baseline.latency, cost.latency)],
       ...(result.layers && { layers: result.layers }),
     };
-  } catch (error) {
-    if (error instanceof LowbitError && error.code === 'evaluation/not-finite') {
-      const details = error.details as { readonly model: string };
-      if (details.model === name) return notFinite(error.message);
-    }
-    throw error;
   } finally {
     await session.release();
   }
-}
-
-/** An output that is no number always fails, whatever the limits say. */
-function notFinite(message: string): Verified {
-  const limit = { text: 'finite outputs', metric: 'finite outputs', met: false, value: 0 };
-  return { status: 'limit-not-met', limits: [limit], notes: [message], why: message };
 }

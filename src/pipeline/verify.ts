@@ -3,6 +3,7 @@ import {
   checkLimit,
   compareLayers,
   compareModels,
+  evaluateModel,
   type Limit,
   type MetricFigure,
   measureLatency,
@@ -12,6 +13,7 @@ import {
 import type { Model } from '../graph/index.ts';
 import type { AgreementRecord, LatencyRecord, LayerRecord, LimitRecord } from '../report/index.ts';
 import { type Feeds, measureMemory, type RuntimeModel, type Session } from '../runtime/index.ts';
+import { LowbitError } from '../tensor/index.ts';
 import type { MeasureOptions } from './recipe.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -76,7 +78,8 @@ export async function measureCost(
 export interface Verification {
   readonly baseline: readonly MetricFigure[];
   readonly candidate: readonly MetricFigure[];
-  readonly agreement: AgreementRecord;
+  /** Absent when an output is NaN or Inf. */
+  readonly agreement?: AgreementRecord;
   readonly limits: readonly LimitRecord[];
   /** Worst first: on request, and always when a limit was not met. */
   readonly layers?: readonly LayerRecord[];
@@ -95,7 +98,8 @@ export interface VerifyOptions extends MeasureOptions {
 
 /**
  * Runs the float model and a candidate over the data, or over made-up feeds where there is none, and compares.
- * @throws evaluation/not-finite when an output of either has NaN or infinity.
+ * A candidate whose output has NaN or infinity misses a limit that nobody needs to set.
+ * @throws evaluation/not-finite when an output of the float model has.
  */
 export async function verify(
   context: RunContext,
@@ -105,18 +109,10 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<Verification> {
   const dataset = data.dataset ?? syntheticDataset(reference.session);
-  const { signal } = context;
-  const { reference: baseline, candidates } = await compareModels({
-    reference,
-    candidates: [candidate],
-    dataset,
-    ...(options.samples !== undefined && { samples: options.samples }),
-    ...(signal && { signal }),
-    onProgress: context.progress(`verify ${candidate.name}`, 'samples'),
-  });
-  const own = candidates[0]!;
-  const measured = { baseline: baseline.metrics, candidate: own.metrics };
-  const limits = (options.limits ?? []).map((limit) => checkLimit(limit, measured));
+  const measured = await measureBoth(context, reference, candidate, dataset, options);
+  const limits = measured.finite
+    ? (options.limits ?? []).map((limit) => checkLimit(limit, measured))
+    : [notFinite];
   const missed = limits.some((limit) => !limit.met);
   const { graphs } = options;
   const layers =
@@ -127,17 +123,58 @@ export async function verify(
           runtime: context.runtime,
           dataset,
           ...(graphs.valueMap && { mapping: graphs.valueMap }),
-          ...(signal && { signal }),
+          ...(context.signal && { signal: context.signal }),
           onProgress: context.progress(`layers of ${candidate.name}`, 'samples'),
         })
       : undefined;
-  const notes = [...own.notes];
+  const notes = [...measured.notes];
   if (data.dataset === undefined) {
     notes.push(
       'No data was given: agreement is over made-up inputs and says nothing about quality on yours.',
     );
   }
-  return { ...measured, agreement: own.agreement, limits, notes, ...(layers && { layers }) };
+  const { baseline, agreement } = measured;
+  return {
+    baseline,
+    candidate: measured.candidate,
+    ...(agreement && { agreement }),
+    limits,
+    notes,
+    ...(layers && { layers }),
+  };
+}
+
+/** An output that is no number always fails, whatever the limits say. */
+const notFinite: LimitRecord = { text: 'no NaN or Inf', metric: 'outputs', met: false, value: 0 };
+
+interface Measured extends Pick<Verification, 'baseline' | 'candidate' | 'agreement' | 'notes'> {
+  /** False when an output of the candidate is NaN or Inf: it then has no metrics. */
+  readonly finite: boolean;
+}
+
+async function measureBoth(
+  context: RunContext,
+  reference: NamedSession,
+  candidate: NamedSession,
+  dataset: Dataset,
+  { samples }: MeasureOptions,
+): Promise<Measured> {
+  const pass = {
+    dataset,
+    ...(samples !== undefined && { samples }),
+    ...(context.signal && { signal: context.signal }),
+    onProgress: context.progress(`verify ${candidate.name}`, 'samples'),
+  };
+  try {
+    const compared = await compareModels({ reference, candidates: [candidate], ...pass });
+    const { metrics, agreement, notes } = compared.candidates[0]!;
+    return { finite: true, baseline: compared.reference.metrics, candidate: metrics, agreement, notes };
+  } catch (error) {
+    if (!(error instanceof LowbitError) || error.code !== 'evaluation/not-finite') throw error;
+    if ((error.details as { readonly model: string }).model !== candidate.name) throw error;
+    const { metrics } = await evaluateModel({ ...reference, ...pass });
+    return { finite: false, baseline: metrics, candidate: [], notes: [error.message] };
+  }
 }
 
 /** How many made-up inputs stand in for data. */
