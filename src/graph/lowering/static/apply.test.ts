@@ -235,6 +235,22 @@ describe('kept float', () => {
     expect(kinds.filter((k) => k === 'DequantizeLinear')).toHaveLength(2);
   });
 
+  test('a maximum over masked values: the mask stays out of the range', async () => {
+    const s = new SmallModel();
+    const mask = s.constant(
+      'mask',
+      [1, 32, 8, 8],
+      Array.from({ length: 2048 }, (_, i) => (i % 7 ? 0 : -1e9)),
+    );
+    s.node('Add', [s.input('x', [1, 32, 8, 8]), mask], 'masked');
+    s.node('MaxPool', ['masked'], 'p', { kernel_shape: [2, 2], strides: [2, 2] });
+    s.node('Conv', ['p', s.constant('w', [64, 32, 1, 1])], 'y');
+    const model = s.build(['y']);
+    const { wanted, plan } = await lowerSmall(model, s.feeds);
+    expect(plan.ranges.map((r) => r.value)).toEqual(['p', 'y']);
+    expect(sqnrDb(wanted.y!, (await runModel(model, s.feeds)).y!)).toBeGreaterThan(32);
+  });
+
   test('reasons', async () => {
     const s = new SmallModel();
     const x = s.input('x', [1, 32, 8, 8]);
@@ -246,8 +262,10 @@ describe('kept float', () => {
     s.node('MatMul', [x, x], 'd');
     s.node('ConvTranspose', [x, s.constant('up', [32, 8, 2, 2])], 'e');
     s.node('Softmax', [s.node('Conv', [x, s.constant('w', [64, 32, 1, 1])], 'f')], 'g');
+    s.node('Add', ['f', s.constant('minus', [], [-1e9])], 'h');
+    s.node('Conv', ['h', s.constant('w2', [64, 64, 1, 1])], 'i');
     const options: StaticOptions = { ...defaultStaticOptions, depthwise: 'float' };
-    const { kept } = await planStatic(s.build(['a', 'b', 'c', 'd', 'e', 'g']), options);
+    const { kept } = await planStatic(s.build(['a', 'b', 'c', 'd', 'e', 'g', 'i']), options);
     expect(kept.map((k) => `${k.op} ${k.node}: ${k.why}`)).toMatchInlineSnapshot(`
       [
         "Conv a: its weight 'fed' is also an input of the model, so it may change from run to run",
@@ -256,6 +274,7 @@ describe('kept float', () => {
         "MatMul d: its second operand 'x' is computed while running",
         "ConvTranspose e: ONNX Runtime has no integer kernel for it",
         "Softmax g: its integer kernel is slower than its float one, conversions included",
+        "Add h: it masks with -1000000000, which would take the whole range",
       ]
     `);
   });

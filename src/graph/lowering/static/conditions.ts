@@ -78,3 +78,11 @@ export const padsWithZero: Condition = (node, { scalars }) => {
   if (node.string('mode', 'constant') !== 'constant' || value === '') return true;
   return scalars.get(value) === 0 ? true : `it pads with '${value}', not with 0`;
 };
+
+/** A constant so large stands for minus infinity: with it in the range, everything else would be one code. */
+const MASK = 1e4;
+
+export const masksNothing: Condition = (node, { scalars }) => {
+  const mask = node.inputs.find((name) => Math.abs(scalars.get(name) ?? 0) >= MASK);
+  return mask === undefined ? true : `it masks with ${scalars.get(mask)}, which would take the whole range`;
+};

@@ -15,6 +15,7 @@ type Members = ReadonlyMap<Node, QuantizableOperator>;
 /**
  * Connected parts of the integer region that cost more in conversions than their arithmetic saves, and hold
  * too few weights to matter. Where shapes are unknown a part is taken to pay; a symbolic dimension counts 1.
+ * When nothing pays, nothing is dropped: who asks for integers of a tiny model gets them, and is told the time.
  */
 export function unprofitable(
   graph: Graph,
@@ -32,7 +33,7 @@ export function unprofitable(
     const balance = savedNs(graph, part, members, types) - conversionNs(graph, part, members, types);
     if (balance < 0) for (const node of part) found.add(node);
   }
-  return found;
+  return found.size === members.size ? new Set() : found;
 }
 
 function connectedParts(graph: Graph, members: Members): Set<Node>[] {

@@ -22,6 +22,11 @@ export interface QuantizableOperator {
   readonly absorbsClamp?: true;
   /** Works on the codes itself: written so in QDQ form too (uint8 only), because nothing fuses it. */
   readonly onCodes?: true;
+  /**
+   * Gives fewer values than it takes: quantized only where codes arrive anyway. Quantizing before it costs more,
+   * and what it drops (a mask of -1e9 before a maximum) would spoil the range.
+   */
+  readonly narrows?: true;
   /** How the integer operator takes its operands (see emit-qoperator.ts); pass-through ones stay what they are. */
   readonly operands?: 'conv' | 'gemm' | 'matmul' | 'all' | 'concat';
   /** The optimized graph's operator for a QDQ node, by activation format; undefined: it runs in float. */

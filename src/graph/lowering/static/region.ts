@@ -78,8 +78,9 @@ export function findRegion({ graph, types, scalars, options, filter }: Surroundi
       const outputs = node.outputs.filter((o) => o !== '');
       const from = inputs.some(offered);
       const to = outputs.some(wanted);
-      // A Relu behind a float Conv belongs to it; other pass-through operators had better move small codes.
-      const useful = row.role === 'passThrough' ? from || to : row.role === 'clamp' ? from : from && to;
+      // A Relu behind a float Conv belongs to it; an operator that only moves values had better move codes.
+      const moves = row.role === 'passThrough' && !row.narrows;
+      const useful = moves ? from || to : isPass(node) ? from : from && to;
       if (useful && inputs.length > 0) continue;
       candidates.delete(node);
       if (row.role === 'follower') {
