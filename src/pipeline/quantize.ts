@@ -1,7 +1,7 @@
 import { type ObserverName, observers } from '../calibration/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { type Limit, parseLimit } from '../evaluation/index.ts';
-import { type Model, onnxSizeBytes, simplify, writeOnnx } from '../graph/index.ts';
+import { type Model, type NodeFilter, onnxSizeBytes, simplify, writeOnnx } from '../graph/index.ts';
 import { type Preset, presets } from '../numerics/index.ts';
 import type { FileRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import { capabilities, type Session } from '../runtime/index.ts';
@@ -18,7 +18,7 @@ import { openData } from './open-data.ts';
 import { type OpenedModel, openModel } from './open-model.ts';
 import { type DataInput, type ParsedRecipe, parseRecipe, type QuantizeOptions } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
-import { endsOf, filterFor, presetsOf } from './selection.ts';
+import { assign, endsOf, presetsOf } from './selection.ts';
 import { slowerNotes } from './slower-note.ts';
 import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
 import { lowbitVersion } from './version.ts';
@@ -287,24 +287,38 @@ async function lowerAll(run: QuantizeRun, main: string, model: Model): Promise<L
   const parts: Lowered[] = [];
   for (const name of presetsOf(main, recipe)) {
     const preset = presetRow(name);
+    // Nodes of another preset of this output: that one's lowering says what became of them.
+    const elsewhere = new Set<string>();
+    const filter: NodeFilter = (node) => {
+      const assignment = assign(node, main, recipe, run.ends);
+      if (assignment.preset === name) return true;
+      if (assignment.preset !== undefined) elsewhere.add(node.name);
+      return assignment.why;
+    };
     const part = await lower({
       context,
       preset,
       recipe,
       model,
-      filter: filterFor(name, main, recipe, run.ends),
+      filter,
       quantizer: weightQuantizer(context, `quantize ${main}`),
       capabilities: await capabilities(),
       calibration: calibration && { dataset: calibration.dataset, calibrator: calibration.calibrator },
       observer,
     });
-    parts.push(part);
+    const idle =
+      name !== main && part.quantized.length === 0
+        ? [`The overrides with '${name}' quantized nothing: it covers no operator that they name.`]
+        : [];
+    const kept = part.kept.filter((k) => !elsewhere.has(k.node));
+    parts.push({ ...part, kept, notes: [...part.notes, ...idle] });
   }
   const done = new Set(parts.flatMap((part) => part.quantized.map((q) => q.node)));
+  const kept = new Map(parts.flatMap((part) => part.kept).map((k) => [k.node, k]));
   return {
     quantized: parts.flatMap((part) => part.quantized),
     // A node that another preset of this output took is not kept.
-    kept: parts.flatMap((part) => part.kept).filter((k) => !done.has(k.node)),
+    kept: [...kept.values()].filter((k) => !done.has(k.node)),
     notes: [...new Set(parts.flatMap((part) => part.notes))],
     valueMap: new Map(parts.flatMap((part) => [...(part.valueMap ?? [])])),
   };

@@ -1,4 +1,4 @@
-import type { Graph, Node, NodeFilter } from '../graph/index.ts';
+import type { Graph, Node } from '../graph/index.ts';
 import { type Preset, type PresetKind, presets } from '../numerics/index.ts';
 import type { FullRecipe } from './recipe.ts';
 
@@ -55,19 +55,6 @@ export function assign(
 
 /** What identifies a node across the rewrites of one run. */
 export const endKey = (node: Node): string => node.outputs[0] ?? node.name;
-
-/** The filter of one lowering: the nodes assigned to `preset`. */
-export function filterFor(
-  preset: string,
-  main: string,
-  recipe: Pick<FullRecipe, 'keep' | 'only' | 'keepEnds' | 'overrides'>,
-  ends: ReadonlySet<string>,
-): NodeFilter {
-  return (node) => {
-    const assignment = assign(node, main, recipe, ends);
-    return assignment.preset === preset ? true : assignment.why;
-  };
-}
 
 /** Lowerings that add operators come before those that rewrite all that is left. */
 const order: readonly PresetKind[] = ['weight-only', 'dynamic', 'static', 'fp8', 'float'];
