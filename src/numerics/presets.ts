@@ -130,8 +130,8 @@ export const presets = {
   },
   'q8-weights': {
     kind: 'weight-only',
-    description: '8-bit weights in blocks of 32 (MatMulNBits); arithmetic stays float.',
-    weights: blocks('uint8', 32, true),
+    description: '8-bit weights in blocks of 64 (MatMulNBits); arithmetic stays float.',
+    weights: blocks('uint8', 64, true),
     carrier: 'MatMulNBits',
     needsCalibration: false,
   },

@@ -1,5 +1,5 @@
 import { encodeBfloat16 } from '../../numerics/index.ts';
-import { elementCount } from '../../tensor/index.ts';
+import { elementCount, fail } from '../../tensor/index.ts';
 import type { Graph } from '../graph.ts';
 import type { Model } from '../model.ts';
 import { lazyWeight, type Weight } from '../weight.ts';
@@ -49,7 +49,7 @@ export async function lowerBfloat16(model: Model, options: Bfloat16Options = {})
           },
           ...{ floatBytes: weight.byteLength, codeBytes: 2 * values, scaleBytes: 0, zeroPointBytes: 0 },
         });
-        const stored = rewrite.addConstant(owner, `${name}_bfloat16`, toBfloat16(weight));
+        const stored = rewrite.addConstant(owner, `${name}_bfloat16`, toBfloat16(name, weight));
         const output = rewrite.fresh(`${name}_float32`);
         const cast = rewrite.fresh(`${name}_Cast`);
         graph.add({ op: 'Cast', name: cast, inputs: [stored], outputs: [output], attributes: { to: 1 } });
@@ -64,14 +64,18 @@ export async function lowerBfloat16(model: Model, options: Bfloat16Options = {})
   return rewrite.finish();
 }
 
-/** Rounded to the nearest bfloat16; finite values stay finite, infinite ones infinite. */
-function toBfloat16(weight: Weight): Weight {
+/**
+ * Rounded to the nearest bfloat16; finite values stay finite, infinite ones infinite.
+ * @throws numerics/not-finite, when the weight is read, at the first NaN.
+ */
+function toBfloat16(name: string, weight: Weight): Weight {
   return lazyWeight('bfloat16', weight.dims, async () => {
     const bytes = await weight.read();
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
     const values = new Float32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
     const codes = encodeBfloat16(values);
     for (let i = 0; i < codes.length; i++) {
+      if (Number.isNaN(values[i])) fail('numerics/not-finite', { name, index: i, value: 'NaN' });
       if ((codes[i]! & 0x7fff) === INFINITE && Number.isFinite(values[i])) codes[i]!--;
     }
     return new Uint8Array(codes.buffer);
