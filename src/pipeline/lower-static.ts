@@ -1,4 +1,5 @@
 import {
+  clipMaxima,
   empiricalBiasShifts,
   inputChannels,
   measureChannels,
@@ -47,7 +48,7 @@ function staticOptions(request: LowerRequest): StaticOptions {
     ...(recipe.restricted && { restricted: true }),
     ...(recipe.powerOfTwo && { powerOfTwo: true }),
   };
-  return { activations, weights: weightsOf(request) };
+  return { activations, weights: weightsOf(request), depthwise: recipe.depthwise };
 }
 
 /**
@@ -62,18 +63,21 @@ async function preprocess(
   const equalizing = recipe.equalize ?? recipe.weights === 'per-tensor';
   if (calibration === undefined || (!equalizing && !recipe.absorbBias)) return { request, notes: [] };
   const { dataset } = calibration;
-  const common = { dataset, runtime: context.runtime, ...(context.signal && { signal: context.signal }) };
-  const observe = async () => {
-    const values = (await layerPairs(model.graph)).map(({ first }) => outputChannels(first));
-    return measureChannels({ ...common, model, values, samples: calibration.calibrator.samples });
-  };
+  const { samples } = calibration.calibrator;
+  const { runtime, signal } = context;
+  const common = { model, dataset, samples, runtime, ...(signal && { signal }) };
   const notes: string[] = [];
   if (equalizing) {
-    const maxima = new Map([...(await observe())].map(([value, { max }]) => [value, max]));
+    const maxima = await clipMaxima(common);
     notes.push(...(await equalize(model, { maxima })).notes);
   }
-  if (recipe.absorbBias) notes.push(...(await absorbHighBias(model, { moments: await observe() })).notes);
-  const own = calibrator(context, model.clone(), dataset, calibration.calibrator.samples);
+  if (recipe.absorbBias) {
+    const values = (await layerPairs(model.graph)).map(({ first }) => outputChannels(first));
+    notes.push(
+      ...(await absorbHighBias(model, { moments: await measureChannels({ ...common, values }) })).notes,
+    );
+  }
+  const own = calibrator(context, model.clone(), dataset, samples);
   return { request: { ...request, calibration: { dataset, calibrator: own } }, notes };
 }
 

@@ -65,6 +65,10 @@ export const recipeSchema = z.strictObject({
   restricted: z.boolean().default(false).describe('Signed codes stay in -127..127.'),
   powerOfTwo: z.boolean().default(false).describe('Scales are powers of two.'),
   reduceRange: z.boolean().optional().describe('7-bit weights, for CPUs without VNNI; default: by this CPU.'),
+  depthwise: z
+    .enum(['int8', 'float'])
+    .default('int8')
+    .describe('Static: depthwise convolutions in integers, or float where those are no faster.'),
   equalize: z.boolean().optional().describe('Cross-layer equalization; default: with per-tensor weights.'),
   absorbBias: z.boolean().default(false).describe('Move high biases into the next layer after equalization.'),
   correctBias: z

@@ -42,10 +42,9 @@ export function serveEngine(
     if (session === undefined) throw new Error('the session was released');
     switch (request.kind) {
       case 'run': {
-        const results = await session.run(toOrt(ort, request.feeds), request.outputs ?? session.outputNames, {
-          logSeverityLevel,
-        });
-        return fromOrt(results);
+        const feeds = toOrt(ort, request.feeds);
+        const outputs = request.outputs ?? session.outputNames;
+        return fromOrt(await session.run(feeds, outputs, { logSeverityLevel }), feeds);
       }
       case 'time': {
         const value = await timeRuns(session, toOrt(ort, request.feeds), request, gate);
@@ -122,30 +121,38 @@ function toOrt(ort: OrtModule, feeds: Record<string, Tensor>): Record<string, Or
   return result;
 }
 
-function fromOrt(results: Readonly<Record<string, Ort.Tensor>>): {
-  value: Record<string, Tensor>;
-  transfer: ArrayBuffer[];
-} {
+/**
+ * Outputs as the caller's own tensors. `feeds` are those of the run: an output that is also an input, or that
+ * two names share, is a view of memory still in use and is copied; so is all that lies in wasm memory. Others
+ * own their buffer and are handed over as they are.
+ */
+function fromOrt(
+  results: Readonly<Record<string, Ort.Tensor>>,
+  feeds: Readonly<Record<string, Ort.Tensor>>,
+): { value: Record<string, Tensor>; transfer: ArrayBuffer[] } {
   const value: Record<string, Tensor> = {};
+  const inUse = new Set<unknown>();
+  for (const t of Object.values(feeds)) if (!Array.isArray(t.data)) inUse.add(t.data.buffer);
   const transfer: ArrayBuffer[] = [];
   for (const [name, t] of Object.entries(results)) {
-    const data = ownArray(t.data as Exclude<Ort.Tensor['data'], string[]>);
-    if (!Array.isArray(data)) transfer.push(data.buffer as ArrayBuffer);
+    const given = t.data as Exclude<Ort.Tensor['data'], string[]> | string[];
+    const data = Array.isArray(given) ? given : ownArray(given, inUse);
+    if (!Array.isArray(data)) {
+      transfer.push(data.buffer as ArrayBuffer);
+      inUse.add(data.buffer);
+    }
     value[name] = { dtype: t.type as DType, dims: [...t.dims], data } as Tensor;
     t.dispose();
   }
   return { value, transfer };
 }
 
-/**
- * An array over a buffer of its own. An output that is also an input, or that two names share, may be a
- * view of memory still in use, so it is copied. Float16Array, where it exists, is seen as its 16 bits.
- */
-function ownArray(data: ArrayBufferView | string[]): ArrayBufferView | string[] {
-  if (Array.isArray(data)) return data;
-  const copy = (data as Uint8Array).slice();
-  const name = Object.prototype.toString.call(copy);
-  return name === '[object Float16Array]' ? new Uint16Array(copy.buffer) : copy;
+/** An array over a whole buffer that nobody else uses. Float16Array, where it exists, is seen as its 16 bits. */
+function ownArray(data: ArrayBufferView, inUse: ReadonlySet<unknown>): ArrayBufferView {
+  const alone = data.byteLength === data.buffer.byteLength && !inUse.has(data.buffer);
+  const own = alone ? data : (data as Uint8Array).slice();
+  const name = Object.prototype.toString.call(own);
+  return name === '[object Float16Array]' ? new Uint16Array(own.buffer) : own;
 }
 
 async function timeRuns(

@@ -11,8 +11,8 @@ export interface ChannelMoments {
 
 export interface AbsorbContext extends PassContext {
   /**
-   * Moments of the first layer's output (before its activation), by value name: measured on calibration
-   * data, or read off BatchNormalization before it was folded (`batchNormMoments`).
+   * Moments of the first layer's output (before its activation), by value name, measured on calibration
+   * data (`measureChannels`).
    */
   readonly moments: ReadonlyMap<string, ChannelMoments>;
 }

@@ -49,6 +49,9 @@ export class ConstantStore {
   readonly #graph: Graph;
   readonly #quantize: WeightQuantizer;
   readonly #done = new Map<string, QuantizedConstant>();
+  readonly #zeroPoints = new Map<string, string>();
+  /** By the weight that a zero point was first stored for: shared ones are counted once. */
+  readonly #zeroPointBytes = new Map<string, number>();
 
   constructor(graph: Graph, quantize: WeightQuantizer) {
     this.#graph = graph;
@@ -102,13 +105,21 @@ export class ConstantStore {
   #store(name: string, q: QuantizedTensor, axis: number | undefined): QuantizedConstant {
     const { dtype, symmetricZero, createCodes } = formats[q.scheme.format];
     const dims = axis === undefined ? [] : [q.scale.length];
-    const zero = q.zeroPoint ?? createCodes(q.scale.length).fill(symmetricZero);
     const integers = (d: readonly number[], data: Codes) =>
       weightOf({ dtype, dims: d, data } as Tensor<'int8'>);
+    // Symmetric zero points are all alike: weights of as many channels share one constant.
+    const key = `${dtype} [${dims}]`;
+    let zeroPoint = q.zeroPoint ? undefined : this.#zeroPoints.get(key);
+    if (zeroPoint === undefined) {
+      const zero = q.zeroPoint ?? createCodes(q.scale.length).fill(symmetricZero);
+      zeroPoint = this.#graph.addConstant(`${name}_zero_point`, integers(dims, zero));
+      if (q.zeroPoint === undefined) this.#zeroPoints.set(key, zeroPoint);
+      this.#zeroPointBytes.set(name, zero.byteLength);
+    }
     return {
       codes: this.#graph.addConstant(`${name}_codes`, integers(q.dims, q.codes)),
       scale: this.#graph.addConstant(`${name}_scale`, weightOf(tensor('float32', dims, q.scale))),
-      zeroPoint: this.#graph.addConstant(`${name}_zero_point`, integers(dims, zero)),
+      zeroPoint,
       axis,
       scales: q.scale,
     };
@@ -125,7 +136,7 @@ export class ConstantStore {
       floatBytes: weight.byteLength,
       codeBytes: q.codes.byteLength,
       scaleBytes: q.scale.byteLength,
-      zeroPointBytes: q.scale.length * q.codes.BYTES_PER_ELEMENT,
+      zeroPointBytes: this.#zeroPointBytes.get(name) ?? 0,
     });
   }
 }
