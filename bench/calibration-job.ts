@@ -1,13 +1,14 @@
 /** One quantization in a process of its own: prints a JSON line with its seconds and peak resident bytes. */
 import { quantize } from 'lowbit';
 import { memoryFolder } from 'lowbit/files';
-import { mobilenetv2 } from './models.ts';
+import { dataOf, mobilenetv2 } from './models.ts';
 
 const [samples, observer] = process.argv.slice(2);
 const record = await quantize({
   model: mobilenetv2.file,
   to: 'int8',
-  calibrate: mobilenetv2.calibrate!,
+  ...(await dataOf(mobilenetv2)),
+  evaluate: undefined,
   calibrationSamples: Number(samples),
   observer: observer!,
   output: memoryFolder(),

@@ -4,15 +4,28 @@ import type { DataInput } from 'lowbit';
 import type { DatasetSpec } from 'lowbit/data';
 import { glyphDataset } from '../examples/glyphs/glyph-dataset.ts';
 import { projectFile } from '../examples/glyphs/project-file.ts';
+import { byteRuns, speechFrames } from './streams.ts';
 
 /** A real trained model, and the data that it is calibrated and measured on. */
 export interface BenchModel {
   readonly name: string;
   readonly file: string;
-  readonly calibrate?: DataInput;
-  readonly evaluate?: DataInput;
-  /** Measure on at most so many samples. */
-  readonly samples?: number;
+  readonly calibrate?: BenchData;
+  readonly evaluate?: BenchData;
+}
+
+/** Data, or how to make it when it is wanted. */
+export type BenchData = DataInput | (() => DataInput | Promise<DataInput>);
+
+/** A model with its data made: what `quantize` is given. */
+export async function dataOf({
+  calibrate,
+  evaluate,
+}: BenchModel): Promise<{ calibrate?: DataInput; evaluate?: DataInput }> {
+  const made = async (data: BenchData | undefined) => (typeof data === 'function' ? data() : data);
+  const first = await made(calibrate);
+  const second = evaluate === calibrate ? first : await made(evaluate);
+  return { ...(first && { calibrate: first }), ...(second && { evaluate: second }) };
 }
 
 /** The larger models lie outside the project. */
@@ -94,52 +107,12 @@ export const classifiers: readonly BenchModel[] = [glyphs, mobilenetv2, resnet18
 
 /** Networks without labelled data here: what counts is agreement with float on inputs of their own kind. */
 export const unlabelled: readonly BenchModel[] = [
-  {
-    name: 'silero-vad',
-    file: asset('silero-vad/silero_vad.onnx'),
-    ...both({
-      path: asset('silero-vad'),
-      spec: {
-        name: 'silero-vad/test.wav',
-        task: 'none',
-        inputs: {
-          input: { file: 'test.wav', window: 512, hop: 512, sampleRate: 16000 },
-          state: { value: 0, fill: [2, 'batch', 128] },
-          sr: { value: 16000, fill: [] },
-        },
-      },
-    }),
-    samples: 400,
-  },
-  {
-    name: 'silero-vad-16k',
-    file: asset('silero-vad/silero_vad_16k_op15.onnx'),
-    ...both({
-      path: asset('silero-vad'),
-      spec: {
-        name: 'silero-vad/test.wav',
-        task: 'none',
-        inputs: {
-          input: { file: 'test.wav', window: 512, hop: 512, sampleRate: 16000 },
-          state: { value: 0, fill: [2, 'batch', 128] },
-          sr: { value: 16000, fill: [] },
-        },
-      },
-    }),
-    samples: 400,
-  },
+  silero('silero-vad', 'silero-vad/silero_vad.onnx'),
+  silero('silero-vad-16k', 'silero-vad/silero_vad_16k_op15.onnx'),
   {
     name: 'nnsplit-en',
     file: asset('nnsplit-en/model.onnx'),
-    ...both({
-      path: asset('docs-text'),
-      spec: {
-        name: 'docs-text bytes',
-        task: 'none',
-        inputs: { input: { file: 'heldout.txt', format: 'raw', dtype: 'uint8', shape: [256] } },
-      },
-    }),
-    samples: 64,
+    ...both(() => byteRuns(asset('docs-text/heldout.txt'), 'input', 256, 64)),
   },
   {
     name: 'magika',
@@ -153,13 +126,41 @@ export const unlabelled: readonly BenchModel[] = [
       },
     }),
   },
-  { name: 'super-resolution', file: asset('super-resolution/model.onnx') },
-  { name: 'ultraface', file: asset('ultraface/version-RFB-320.onnx') },
+  {
+    name: 'super-resolution',
+    file: asset('super-resolution/model.onnx'),
+    ...both({
+      path: asset('super-resolution'),
+      spec: { name: 'super-resolution/input_0.pb', task: 'none', inputs: { input: { file: 'input_0.pb' } } },
+    }),
+  },
+  {
+    name: 'ultraface',
+    file: asset('ultraface/version-RFB-320.onnx'),
+    ...both({
+      path: asset('magika/files/jpeg'),
+      spec: {
+        name: 'a photograph',
+        task: 'none',
+        inputs: {
+          input: { file: '.', format: 'images', resize: [240, 320], crop: [240, 320], mean: 127, std: 128 },
+        },
+      },
+    }),
+  },
   { name: 'dtln', file: asset('dtln/model_1.onnx') },
 ];
 
+function silero(name: string, file: string): BenchModel {
+  return {
+    name,
+    file: asset(file),
+    ...both(() => speechFrames(asset(file), asset('silero-vad/test.wav'), 400)),
+  };
+}
+
 /** The same data to calibrate on and to compare on: there are no labels to overfit. */
-function both(data: DataInput): Pick<BenchModel, 'calibrate' | 'evaluate'> {
+function both(data: BenchData): Pick<BenchModel, 'calibrate' | 'evaluate'> {
   return { calibrate: data, evaluate: data };
 }
 

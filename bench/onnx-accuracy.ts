@@ -1,7 +1,7 @@
 import { quantize, type Recipe } from 'lowbit';
 import { memoryFolder } from 'lowbit/files';
 import { createRuntime, type Runtime } from 'lowbit/runtime';
-import { type BenchModel, classifiers, present } from './models.ts';
+import { type BenchModel, classifiers, dataOf, present } from './models.ts';
 import { percent, points, publish, type Row } from './table.ts';
 
 /** What static int8 costs, by granularity and by what is done before. */
@@ -21,8 +21,7 @@ export async function top1Of(
   const record = await quantize({
     ...recipe,
     model: model.file,
-    ...(model.calibrate && { calibrate: model.calibrate }),
-    ...(model.evaluate && { evaluate: model.evaluate }),
+    ...(await dataOf(model)),
     output: memoryFolder(),
     runtime,
     measure: { runs: 0, memory: false },

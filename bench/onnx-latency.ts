@@ -1,6 +1,6 @@
 import { quantize, type Recipe } from 'lowbit';
 import { memoryFolder } from 'lowbit/files';
-import { type BenchModel, mobilenetv2, present, resnet18s, sst2Encoder } from './models.ts';
+import { type BenchModel, dataOf, mobilenetv2, present, resnet18s, sst2Encoder } from './models.ts';
 import { ms, percent, publish, type Row, ratio } from './table.ts';
 
 const jobs: readonly { readonly model: BenchModel; readonly recipe: Recipe; readonly what: string }[] = [
@@ -8,11 +8,7 @@ const jobs: readonly { readonly model: BenchModel; readonly recipe: Recipe; read
   { model: sst2Encoder, recipe: { to: 'q4' }, what: 'q4' },
   { model: resnet18s, recipe: { to: 'int8' }, what: 'int8' },
   { model: mobilenetv2, recipe: { to: 'int8' }, what: 'int8' },
-  {
-    model: mobilenetv2,
-    recipe: { to: 'int8', keep: ['*/conv/conv.1/conv.1.0/*'] },
-    what: 'int8, some depthwise float',
-  },
+  { model: mobilenetv2, recipe: { to: 'int8', depthwise: 'float' }, what: 'int8, depthwise float' },
 ];
 
 export default async function run(): Promise<void> {
@@ -23,8 +19,7 @@ export default async function run(): Promise<void> {
     const record = await quantize({
       ...recipe,
       model: model.file,
-      calibrate: model.calibrate!,
-      evaluate: model.evaluate!,
+      ...(await dataOf(model)),
       output: memoryFolder(),
       measure: { runs: 100, batch: 8, samples: 256, memory: false },
     });

@@ -4,6 +4,7 @@ import { createRuntime } from 'lowbit/runtime';
 import {
   type BenchModel,
   classifiers,
+  dataOf,
   present,
   sst2Bilstm,
   sst2Encoder,
@@ -24,11 +25,10 @@ async function tryPreset(
     const record = await quantize({
       model: model.file,
       to: preset,
-      ...(model.calibrate && { calibrate: model.calibrate }),
-      ...(model.evaluate && { evaluate: model.evaluate }),
+      ...(await dataOf(model)),
       output: memoryFolder(),
       runtime,
-      measure: { runs: 0, memory: false, ...(model.samples !== undefined && { samples: model.samples }) },
+      measure: { runs: 0, memory: false },
     });
     const output = record.outputs[0]!;
     if (output.measurement === undefined) return { ...row, result: output.why ?? output.status };
@@ -65,8 +65,8 @@ export default async function run(): Promise<void> {
   const runtime = await createRuntime();
   const rows: Row[] = [];
   const only = process.argv[3];
-  for (const model of present([...classifiers, sst2Encoder, sst2Bilstm, ...unlabelled])) {
-    if (only !== undefined && !model.name.includes(only)) continue;
+  const models = [...classifiers, sst2Encoder, sst2Bilstm, ...unlabelled];
+  for (const model of present(models.filter(({ name }) => only === undefined || name.includes(only)))) {
     for (const preset of Object.keys(presets)) {
       const row = await tryPreset(model, preset, runtime);
       console.log(`${model.name} ${preset}: ${row['SQNR dB'] ?? ''} ${row.result}`);
