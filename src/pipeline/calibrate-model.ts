@@ -32,6 +32,7 @@ export function calibrator(context: RunContext, model: Model, dataset: Dataset, 
     if (known === undefined) seen.set(observer, (known = new Map()));
     const missing = [...new Set(values)].filter((value) => !known.has(value));
     if (missing.length > 0) {
+      context.emit({ type: 'step', step: 'calibrate' });
       const started = performance.now();
       const found = await calibrate({
         model,

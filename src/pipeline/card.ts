@@ -1,5 +1,5 @@
 import type { Model } from '../graph/index.ts';
-import type { FullRecipe } from './recipe.ts';
+import type { ParsedRecipe } from './recipe.ts';
 import { lowbitVersion } from './version.ts';
 
 /** Metadata keys of the card inside a quantized file. */
@@ -10,10 +10,12 @@ export const cardKeys = {
 } as const;
 
 /** Writes into the model what made it: enough to make it again. Says nothing of time or place, so bytes repeat. */
-export function writeCard(model: Model, preset: string, recipe: FullRecipe): void {
+export function writeCard(model: Model, preset: string, recipe: ParsedRecipe): void {
+  // A recipe of this output alone: its bytes do not depend on what else the run made.
+  const { presets: _, ...own } = recipe;
   model.producerName = 'lowbit';
   model.producerVersion = lowbitVersion;
   model.metadata.set(cardKeys.version, lowbitVersion);
   model.metadata.set(cardKeys.preset, preset);
-  model.metadata.set(cardKeys.recipe, JSON.stringify(recipe));
+  model.metadata.set(cardKeys.recipe, JSON.stringify({ ...own, to: preset }));
 }

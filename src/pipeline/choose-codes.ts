@@ -5,16 +5,12 @@ import { toFloat32 } from '../numerics/index.ts';
 import type { RunContext } from './run-context.ts';
 
 /** The method as lowerings see it: codes for one weight. */
-export function weightQuantizer(context: RunContext, label: string): WeightQuantizer {
+export function weightQuantizer(context: RunContext): WeightQuantizer {
   const method = methods.rtn;
   const compute = context.signal ? { signal: context.signal } : {};
-  const progress = context.progress(label, 'tensors');
-  let done = 0;
   const quantizer: WeightQuantizer = async ({ name, weight, scheme }) => {
     const values = toFloat32(await loadWeight(weight));
     const { quantized } = await method.run({ weight: values, dims: weight.dims, scheme, name }, compute);
-    done++;
-    progress({ done, total: Number.NaN });
     return quantized;
   };
   // Round to nearest looks at one group at a time, so a large weight may come in tiles.

@@ -3,9 +3,10 @@ import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
 import { openData } from './open-data.ts';
-import { type OpenedModel, openModel } from './open-model.ts';
+import { type OpenedModel, openRunnable } from './open-model.ts';
 import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
+import { simplifiedCopy } from './simplified-copy.ts';
 import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
 import { lowbitVersion } from './version.ts';
 
@@ -50,7 +51,7 @@ async function recordRun(
   const { limits, measure = {} } = options;
   return withContext(options, async (context) => {
     context.emit({ type: 'step', step: 'open' });
-    const opened = await openModel(reference);
+    const opened = await openRunnable(reference);
     const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
     try {
       const dataset = data === undefined ? undefined : await openData(data, opened.model);
@@ -133,7 +134,7 @@ async function compareOne(
 ): Promise<{ record: OutputRecord; metrics: MeasurementRecord['metrics'] }> {
   const started = performance.now();
   context.emit({ type: 'step', step: 'verify' });
-  const opened = await openModel(candidate);
+  const opened = await openRunnable(candidate);
   const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
   try {
     const names = [reference.opened, opened].map(({ name }) => name);
@@ -142,7 +143,15 @@ async function compareOne(
       { name: names[0]!, session: reference.session },
       { name: names[1]!, session },
       reference.data,
-      { ...measure, limits, graphs: { float: reference.opened.model, quantized: opened.model } },
+      {
+        ...measure,
+        limits,
+        // After batch norms are folded a Conv's output means another value than in the file: fold on both sides.
+        graphs: async () => ({
+          float: await simplifiedCopy(context, reference.opened.model),
+          quantized: await simplifiedCopy(context, opened.model),
+        }),
+      },
     );
     const cost = await costOf(context, { opened, session, data: reference.data }, measure);
     const record: OutputRecord = {

@@ -35,7 +35,9 @@ export const lowerStatic: Lower = async (original) => {
   await raiseOpset(model, Math.max(model.opset, staticOpset(options)));
   const plan = await planStatic(model, options, filter);
   const ranges = await rangesOf(request, plan.ranges);
-  await corrections[biasCorrection(request)](request, plan, ranges);
+  const correction = biasCorrection(request);
+  if (correction !== 'off') request.context.emit({ type: 'step', step: 'correct' });
+  await corrections[correction](request, plan, ranges);
   const result = await applyStatic(model, plan, ranges, { quantizeWeight: quantizer, form: recipe.form });
   return { ...result, notes: [...notes, ...result.notes] };
 };

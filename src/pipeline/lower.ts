@@ -21,6 +21,8 @@ const weightOnly: Lower = async (request) => {
   const { preset, recipe, model, filter, quantizer } = request;
   const weights = {
     ...preset.weights,
+    ...(recipe.restricted && { restricted: true }),
+    ...(recipe.powerOfTwo && { powerOfTwo: true }),
     ...(recipe.blockSize !== undefined && { blockSize: recipe.blockSize }),
     ...(recipe.symmetric !== undefined && { symmetric: recipe.symmetric }),
   };
@@ -31,7 +33,9 @@ const weightOnly: Lower = async (request) => {
     ...(preset.carrier && { carrier: preset.carrier }),
     ...(recipe.accuracyLevel !== undefined && { accuracyLevel: recipe.accuracyLevel }),
   });
-  return preset.rest === 'float16' ? joined(lowered, await float16(request)) : lowered;
+  // Without any codes this would be the fp16 preset under another name.
+  if (preset.rest !== 'float16' || lowered.quantized.length === 0) return lowered;
+  return joined(lowered, await float16(request));
 };
 
 const float16: Lower = async (request) => {

@@ -1,5 +1,5 @@
 import { type ByteSource, type OpenedFile, openFile, openUrl, type Siblings } from '../files/index.ts';
-import { type Model, readOnnx, type Weight } from '../graph/index.ts';
+import { encodeOnnx, lowerQonnx, type Model, readOnnx, type Weight } from '../graph/index.ts';
 import type { FileRecord } from '../report/index.ts';
 import type { PortInfo, RuntimeModel } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
@@ -29,6 +29,16 @@ export async function openModel(input: ModelInput): Promise<OpenedModel> {
 
 const openPlace = (place: string): Promise<OpenedFile> =>
   /^https?:/.test(place) ? openUrl(place) : openFile(place);
+
+/**
+ * Opens a model to be run. QONNX operators, which no runtime computes, become standard ones first.
+ * @throws graph/not-lowered for those that cannot.
+ */
+export async function openRunnable(input: ModelInput): Promise<OpenedModel> {
+  const opened = await openModel(input);
+  const { changes } = await lowerQonnx(opened.model);
+  return changes === 0 ? opened : { ...opened, loadable: () => encodeOnnx(opened.model) };
+}
 
 /** A repository keeps its models in a folder `onnx` and what belongs to them one above. */
 function placeCompanions(place: string): Siblings {

@@ -1,7 +1,7 @@
 import { type ObserverName, observers } from '../calibration/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { type Limit, parseLimit } from '../evaluation/index.ts';
-import { type Model, type NodeFilter, onnxSizeBytes, simplify, writeOnnx } from '../graph/index.ts';
+import { type Model, type NodeFilter, onnxSizeBytes, writeOnnx } from '../graph/index.ts';
 import { type Preset, presets } from '../numerics/index.ts';
 import type { FileRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import { capabilities, type Session } from '../runtime/index.ts';
@@ -13,12 +13,12 @@ import { weightQuantizer } from './choose-codes.ts';
 import { type Destination, destinationOf, plannedName, refuseSameFile } from './destination.ts';
 import { lower } from './lower.ts';
 import type { Lowered } from './lower-request.ts';
-import { nameNodes } from './name-nodes.ts';
 import { openData } from './open-data.ts';
-import { type OpenedModel, openModel } from './open-model.ts';
+import { type OpenedModel, openRunnable } from './open-model.ts';
 import { type DataInput, type ParsedRecipe, parseRecipe, type QuantizeOptions } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { assign, endsOf, presetsOf } from './selection.ts';
+import { simplifiedCopy } from './simplified-copy.ts';
 import { slowerNotes } from './slower-note.ts';
 import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
 import { lowbitVersion } from './version.ts';
@@ -42,7 +42,7 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   const limits = limitsOf(recipe, options);
   return withContext(options, async (context) => {
     context.emit({ type: 'step', step: 'open' });
-    const opened = await openModel(options.model);
+    const opened = await openRunnable(options.model);
     let destination: Destination | undefined;
     let run: QuantizeRun | undefined;
     try {
@@ -130,10 +130,7 @@ async function prepareRun(
   lookUp('observer', observers, observer);
   refuseUncalibrated(recipe, options);
   context.emit({ type: 'step', step: 'plan' });
-  const prepared = opened.model.clone();
-  await simplify(prepared, { runtime: context.runtime, ...(context.signal && { signal: context.signal }) });
-
-  nameNodes(prepared.graph);
+  const prepared = await simplifiedCopy(context, opened.model);
   checkPatterns(recipe, [opened.model, prepared]);
 
   const guesses = new Set<string>();
@@ -152,7 +149,7 @@ async function prepareRun(
     float = { session, data: measuringData(evaluation ?? calibration, session) };
   }
   const notes =
-    evaluation === undefined && calibration !== undefined
+    evaluation === undefined && calibration !== undefined && !options.dryRun
       ? ['Measured on the calibration data, for lack of other data: give held-out data with --evaluate.']
       : [];
   return {
@@ -185,11 +182,16 @@ function limitsOf(recipe: ParsedRecipe, options: QuantizeOptions): Limit[] {
 
 function refuseUncalibrated(recipe: ParsedRecipe, options: QuantizeOptions): void {
   if (options.calibrate !== undefined || options.dryRun) return;
-  for (const name of [...recipe.presets, ...Object.values(recipe.overrides)]) {
-    const preset = (presets as Record<string, Preset>)[name];
-    if (preset?.needsCalibration) fail('recipe/needs-calibration', { preset: name });
+  for (const name of recipe.presets.flatMap((main) => presetsOf(main, recipe))) {
+    if (presetRow(name).needsCalibration) fail('recipe/needs-calibration', { preset: name });
   }
 }
+
+const plannedBlind =
+  'Planned without calibration data: the size is an estimate, as which ranges can be shared depends on the data.';
+
+const needsCalibration = (recipe: ParsedRecipe, main: string): boolean =>
+  presetsOf(main, recipe).some((name) => presetRow(name).needsCalibration);
 
 /** A run whose every preset found nothing is an error; one of several is a line in the record. */
 function refuseNothing(outputs: readonly OutputRecord[]): void {
@@ -228,8 +230,10 @@ async function outputOf(
       name: plannedName(run.options.output, run.recipe, name),
       ...(externalData !== undefined && { externalData }),
     };
+    const blind = run.calibration === undefined && needsCalibration(run.recipe, name);
     return {
       ...record,
+      notes: blind ? [...record.notes, plannedBlind] : record.notes,
       status: 'planned',
       predictedSizeBytes: onnxSizeBytes(model, size),
       seconds: seconds(),
@@ -301,9 +305,10 @@ async function lowerAll(run: QuantizeRun, main: string, model: Model): Promise<L
       recipe,
       model,
       filter,
-      quantizer: weightQuantizer(context, `quantize ${main}`),
+      quantizer: weightQuantizer(context),
       capabilities: await capabilities(),
-      calibration: calibration && { dataset: calibration.dataset, calibrator: calibration.calibrator },
+      // Sizes do not depend on ranges: a dry run does not calibrate.
+      calibration: run.options.dryRun ? undefined : calibration,
       observer,
     });
     const idle =
@@ -326,9 +331,9 @@ async function lowerAll(run: QuantizeRun, main: string, model: Model): Promise<L
 
 const presetRow = (name: string): Preset => lookUp('preset', presets as Record<string, Preset>, name);
 
-function whyNothing({ kept }: Lowered): string {
+function whyNothing({ kept, notes }: Lowered): string {
   const reasons = [...new Set(kept.map((k) => `${k.op}: ${k.why}`))];
-  if (reasons.length === 0) return 'it has no operator with weights that this preset covers';
+  if (reasons.length === 0) return notes[0] ?? 'it has no operator with weights that this preset covers';
   return reasons.slice(0, 3).join('; ') + (reasons.length > 3 ? '; ...' : '');
 }
 
@@ -353,7 +358,11 @@ async function verifyStaged(
     const result = await verify(context, reference, { name, session }, float.data, {
       ...measure,
       limits: run.limits,
-      graphs: { float: run.prepared, quantized, ...(lowered.valueMap && { valueMap: lowered.valueMap }) },
+      graphs: async () => ({
+        float: run.prepared,
+        quantized,
+        ...(lowered.valueMap && { valueMap: lowered.valueMap }),
+      }),
     });
     if (run.baseline === undefined) {
       const cost = await measureCost(

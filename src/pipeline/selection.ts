@@ -26,7 +26,7 @@ export interface Assignment {
 }
 
 /**
- * Decides node by node: `keep`, then `only`, then the ends, then `overrides` in their order, then the main
+ * Decides node by node: `keep`, then `overrides` in their order, then `only`, then the ends, then the main
  * preset. `ends` are the first and the last layer that carry weights.
  */
 export function assign(

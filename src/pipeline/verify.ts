@@ -88,12 +88,12 @@ export interface Verification {
 
 export interface VerifyOptions extends MeasureOptions {
   readonly limits?: readonly Limit[];
-  /** Both graphs, to compare them layer by layer. */
-  readonly graphs?: {
+  /** Both graphs, to compare them layer by layer; asked for when that is to be done. */
+  readonly graphs?: () => Promise<{
     readonly float: Model;
     readonly quantized: Model;
     readonly valueMap?: ReadonlyMap<string, string>;
-  };
+  }>;
 }
 
 /**
@@ -114,19 +114,18 @@ export async function verify(
     ? (options.limits ?? []).map((limit) => checkLimit(limit, measured))
     : [notFinite];
   const missed = limits.some((limit) => !limit.met);
-  const { graphs } = options;
+  const graphs = options.layers || missed ? await options.graphs?.() : undefined;
   const layers =
-    graphs && (options.layers || missed)
-      ? await compareLayers({
-          floatModel: graphs.float,
-          quantizedModel: graphs.quantized,
-          runtime: context.runtime,
-          dataset,
-          ...(graphs.valueMap && { mapping: graphs.valueMap }),
-          ...(context.signal && { signal: context.signal }),
-          onProgress: context.progress(`layers of ${candidate.name}`, 'samples'),
-        })
-      : undefined;
+    graphs &&
+    (await compareLayers({
+      floatModel: graphs.float,
+      quantizedModel: graphs.quantized,
+      runtime: context.runtime,
+      dataset,
+      ...(graphs.valueMap && { mapping: graphs.valueMap }),
+      ...(context.signal && { signal: context.signal }),
+      onProgress: context.progress(`layers of ${candidate.name}`, 'samples'),
+    }));
   const notes = [...measured.notes];
   if (data.dataset === undefined) {
     notes.push(
