@@ -83,14 +83,20 @@ async function preprocess(
   return { request: { ...request, calibration: { dataset, calibrator: own } }, notes };
 }
 
-/** Ranges by calibration; a dry run without data plans with made-up ones, as sizes do not depend on them. */
+/** Ranges by calibration; a plan is made with made-up ones. */
 async function rangesOf(
-  { calibration, observer }: LowerRequest,
+  { calibration, observer, model }: LowerRequest,
   wishes: readonly RangeWish[],
 ): Promise<ReadonlyMap<string, Range>> {
-  if (calibration === undefined) return new Map(wishes.map(({ value }) => [value, { min: -1, max: 1 }]));
-  return calibration.calibrator.ranges(observer, wishes);
+  if (calibration !== undefined) return calibration.calibrator.ranges(observer, wishes);
+  return new Map(wishes.map(({ value }) => [value, madeUpRange(model.graph.producer(value)?.op)]));
 }
+
+/** What is cut at zero is likely to lie above it: a clip that its range implies is left out of the file. */
+const madeUpRange = (op: string | undefined): Range => ({
+  min: op === 'Relu' || op === 'Clip' ? 0 : -1,
+  max: 1,
+});
 
 type BiasCorrection = 'off' | 'analytic' | 'empirical';
 type Correct = (request: LowerRequest, plan: StaticPlan, ranges: ReadonlyMap<string, Range>) => Promise<void>;

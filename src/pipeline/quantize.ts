@@ -188,7 +188,7 @@ function refuseUncalibrated(recipe: ParsedRecipe, options: QuantizeOptions): voi
 }
 
 const plannedBlind =
-  'Planned without calibration data: the size is an estimate, as which ranges can be shared depends on the data.';
+  'The size is an estimate: a plan does not calibrate, and a small part of the file depends on the ranges.';
 
 const needsCalibration = (recipe: ParsedRecipe, main: string): boolean =>
   presetsOf(main, recipe).some((name) => presetRow(name).needsCalibration);
@@ -230,7 +230,7 @@ async function outputOf(
       name: plannedName(run.options.output, run.recipe, name),
       ...(externalData !== undefined && { externalData }),
     };
-    const blind = run.calibration === undefined && needsCalibration(run.recipe, name);
+    const blind = needsCalibration(run.recipe, name);
     return {
       ...record,
       notes: blind ? [...record.notes, plannedBlind] : record.notes,
@@ -307,7 +307,7 @@ async function lowerAll(run: QuantizeRun, main: string, model: Model): Promise<L
       filter,
       quantizer: weightQuantizer(context),
       capabilities: await capabilities(),
-      // Sizes do not depend on ranges: a dry run does not calibrate.
+      // A dry run does not calibrate: ranges change little of the size.
       calibration: run.options.dryRun ? undefined : calibration,
       observer,
     });

@@ -101,6 +101,6 @@ export const quantizeCommand: Command = {
 function defaultOutput(model: string, to: unknown): string {
   const name = basename(model.replace(/[?#].*$/, ''));
   const stem = name.slice(0, name.length - extname(name).length);
-  const presets = [to].flat();
+  const presets = [to].flat().flatMap((name) => String(name).split(','));
   return presets.length === 1 ? `${stem}.${presets[0]}.onnx` : `${stem}-lowbit/`;
 }

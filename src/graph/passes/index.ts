@@ -10,6 +10,7 @@ export * from './inline-functions.ts';
 export * from './layer-pair.ts';
 export * from './linear-layer.ts';
 export * from './lower-qonnx.ts';
+export { lowerQonnx } from './lower-qonnx.ts';
 export type * from './pass.ts';
 export { knownOpsets, raiseOpset } from './raise-opset.ts';
 export * from './remove-dead-code.ts';
