@@ -85,7 +85,7 @@ export const recipeSchema = z.strictObject({
   accuracyLevel: z
     .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)])
     .optional()
-    .describe('MatMulNBits: 4 computes in int8, 0 in float. Default 4.'),
+    .describe('MatMulNBits: 4 computes in int8, 0 in float; default: by this CPU.'),
   keep: z
     .array(z.string())
     .default([])
