@@ -1,5 +1,7 @@
 /** What a run leaves on disk and prints: names, folders, sizes, plans, one JSON document. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -192,4 +194,34 @@ describe('what is printed', () => {
     const forced = await runLowbit([...args, '--color'], { cwd });
     expect([piped, none, forced].map(({ stdout }) => stdout.includes(control))).toEqual([false, false, true]);
   });
+});
+
+test('a model at a URL, with what lies beside it', async () => {
+  const served: Readonly<Record<string, Buffer>> = {
+    '/hub/onnx/model.onnx': await readFile(glyphModel),
+    '/hub/config.json': Buffer.from('{"model_type":"glyphs"}'),
+  };
+  const server = createServer(({ url = '' }, response) => {
+    const body = served[url];
+    response.writeHead(body === undefined ? 404 : 200).end(body);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const args = ['quantize', `http://127.0.0.1:${port}/hub/onnx/model.onnx`, '--to', 'q8', ...quick];
+    const { code, record } = await recordOf([...args, '--layout', 'transformers.js', '-o', 'hub'], { cwd });
+    expect(code).toBe(0);
+    expect(record.outputs[0]!.agreement!.sameDecision).toBeGreaterThan(0.8);
+    expect([await list('hub'), await list('hub/onnx')]).toEqual([
+      ['config.json', 'onnx'],
+      ['model_quantized.onnx'],
+    ]);
+    const missing = await runLowbit(['inspect', `http://127.0.0.1:${port}/none.onnx`], { cwd });
+    expect([missing.code, missing.stderr]).toEqual([
+      2,
+      `error: There is no file http://127.0.0.1:${port}/none.onnx. Check the path.`,
+    ]);
+  } finally {
+    server.close();
+  }
 });
