@@ -65,7 +65,7 @@ function ink(grid: Float32Array, x: number, y: number): number {
 /** Smooth step around one half; `soft` is its width. */
 function ease(t: number, soft: number): number {
   const k = (t - 0.5) / soft + 0.5;
-  const q = k < 0 ? 0 : k > 1 ? 1 : k;
+  const q = k < 0 ? 0 : Math.min(k, 1);
   return q * q * (3 - 2 * q);
 }
 

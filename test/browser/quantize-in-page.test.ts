@@ -55,9 +55,12 @@ describe.skipIf(!hasBrowser)('quantizing in a page', () => {
     return new Uint8Array(Buffer.from(base64, 'base64'));
   };
 
-  test.each(['int8-weights', 'q4', 'int8-dynamic', 'fp16'])('%s gives the same bytes as in Node', async (to) => {
-    expect(await inPage({ to })).toEqual(await inNode({ to }, undefined));
-  });
+  test.each(['int8-weights', 'q4', 'int8-dynamic', 'fp16'])(
+    '%s gives the same bytes as in Node',
+    async (to) => {
+      expect(await inPage({ to })).toEqual(await inNode({ to }, undefined));
+    },
+  );
 
   test('static int8 gives the same bytes as Node with the same runtime', async () => {
     const recipe: Recipe = { to: 'int8' };

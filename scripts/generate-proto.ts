@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 
-const root = resolve(import.meta.dirname, '..');
-const bin = (name) => join(root, 'node_modules', '.bin', name);
+const root = resolve(import.meta.dirname, '..', '..');
+const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 
 const template = {
   version: 'v2',
