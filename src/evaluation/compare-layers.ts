@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/index.ts';
 import { encodeOnnx, inferShapes, type Model } from '../graph/index.ts';
 import { toFloat32 } from '../numerics/index.ts';
-import type { PortInfo, Runtime, Session } from '../runtime/index.ts';
+import type { LoadOptions, PortInfo, Runtime, Session } from '../runtime/index.ts';
 import { type DType, fail, throwIfAborted } from '../tensor/index.ts';
 import { Closeness } from './output-comparison.ts';
 
@@ -25,6 +25,8 @@ export interface CompareLayersRequest {
   readonly batchSize?: number;
   /** Float value -> the quantized model's float value that stands for it, where the name changed. */
   readonly mapping?: ReadonlyMap<string, string>;
+  /** What the quantized model needs to load. */
+  readonly load?: LoadOptions;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
@@ -48,6 +50,7 @@ export async function compareLayers(request: CompareLayersRequest): Promise<Laye
       request.quantizedModel,
       pairs.values(),
       'the quantized model',
+      request.load,
     );
     try {
       const fetched = [...pairs].filter(
@@ -121,6 +124,7 @@ async function loadTapped(
   model: Model,
   values: Iterable<string>,
   name: string,
+  load?: LoadOptions,
 ): Promise<Session> {
   const tapped = model.clone();
   const { outputs, valueInfo } = model.graph;
@@ -130,7 +134,7 @@ async function loadTapped(
     ...outputs,
     ...extra.map((value) => valueInfo.get(value) ?? { name: value, type: undefined }),
   ];
-  return runtime.load(await encodeOnnx(tapped), { name });
+  return runtime.load(await encodeOnnx(tapped), { ...load, name });
 }
 
 function isFloat(outputs: readonly PortInfo[], name: string): boolean {

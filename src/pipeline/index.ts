@@ -2,6 +2,7 @@
 export { compare, evaluate } from './evaluate.ts';
 export { inspect } from './inspect.ts';
 export { type OpenedModel, openModel as open, portsOf } from './open-model.ts';
-export { defaultObserver, quantize } from './quantize.ts';
+export { quantize } from './quantize.ts';
+export { defaultObserver } from './quantize-run.ts';
 export * from './recipe.ts';
 export { lowbitVersion } from './version.ts';

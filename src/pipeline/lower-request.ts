@@ -2,7 +2,7 @@ import type { ObserverName } from '../calibration/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { LoweringResult, Model, NodeFilter, WeightQuantizer } from '../graph/index.ts';
 import type { Preset, SchemeTemplate } from '../numerics/index.ts';
-import type { Capabilities } from '../runtime/index.ts';
+import type { Capabilities, LoadOptions } from '../runtime/index.ts';
 import type { Calibrator } from './calibrate-model.ts';
 import type { FullRecipe } from './recipe.ts';
 import type { RunContext } from './run-context.ts';
@@ -24,6 +24,8 @@ export interface LowerRequest {
 export interface Lowered extends LoweringResult {
   /** Float value -> value of the lowered model that stands for it; absent: names are unchanged. */
   readonly valueMap?: ReadonlyMap<string, string>;
+  /** Options without which ONNX Runtime does not load the result. */
+  readonly load?: LoadOptions;
 }
 
 export type Lower = (request: LowerRequest) => Promise<Lowered>;

@@ -53,18 +53,27 @@ const float16: Lower = async (request) => {
 
 const bfloat16: Lower = ({ model, filter }) => lowerBfloat16(model, { filter });
 
+const float8: Lower = async (request) => {
+  const { model, filter, quantizer, recipe } = request;
+  const form = recipe.float8;
+  const ranges = await rangesIn(request);
+  const lowered = await lowerFloat8(model, {
+    filter,
+    quantizer,
+    weights: weightsOf(request),
+    form,
+    ...ranges,
+  });
+  // Beyond 'basic' ONNX Runtime takes QuantizeLinear and DequantizeLinear for integers, whatever their type.
+  return form === 'qdq' ? { ...lowered, load: { optimization: 'basic' } } : lowered;
+};
+
 const lowerings: Readonly<Record<PresetKind, Lower>> = {
   static: lowerStatic,
   dynamic,
   'weight-only': weightOnly,
   float: (request) => (request.preset.rest === 'bfloat16' ? bfloat16 : float16)(request),
-  fp8: async (request) =>
-    lowerFloat8(request.model, {
-      filter: request.filter,
-      quantizer: request.quantizer,
-      weights: weightsOf(request),
-      ...(await rangesIn(request)),
-    }),
+  fp8: float8,
 };
 
 /** Rewrites the model as its preset says. */

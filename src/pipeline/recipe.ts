@@ -69,6 +69,10 @@ export const recipeSchema = z.strictObject({
     .enum(['int8', 'float'])
     .default('int8')
     .describe('Static: depthwise convolutions in integers, or float where those are no faster.'),
+  float8: z
+    .enum(['cast', 'qdq'])
+    .default('cast')
+    .describe('fp8: Casts, which load everywhere, or QuantizeLinear and DequantizeLinear for compilers.'),
   equalize: z.boolean().optional().describe('Cross-layer equalization; default: with per-tensor weights.'),
   absorbBias: z.boolean().default(false).describe('Move high biases into the next layer after equalization.'),
   correctBias: z

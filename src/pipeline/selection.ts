@@ -1,5 +1,6 @@
 import type { Graph, Node } from '../graph/index.ts';
 import { type Preset, type PresetKind, presets } from '../numerics/index.ts';
+import { lookUp } from '../tensor/index.ts';
 import type { FullRecipe } from './recipe.ts';
 
 /** A glob over names: `*` any run of characters, `?` one. Matches the whole name, case-sensitive. */
@@ -62,7 +63,7 @@ const order: readonly PresetKind[] = ['weight-only', 'dynamic', 'static', 'fp8',
 /** The presets that one output takes: the main one and those of overrides, in the order of their lowerings. */
 export function presetsOf(main: string, recipe: Pick<FullRecipe, 'overrides'>): string[] {
   const names = new Set([main, ...Object.values(recipe.overrides).filter((name) => name !== 'float')]);
-  const rank = (name: string) => order.indexOf((presets as Record<string, Preset>)[name]!.kind);
+  const rank = (name: string) => order.indexOf(presetRow(name).kind);
   return [...names].sort((a, b) => rank(a) - rank(b));
 }
 
@@ -74,3 +75,7 @@ export function endsOf(graph: Graph): Set<string> {
   const ends = [weighted[0], weighted.at(-1)].filter((node) => node !== undefined);
   return new Set(ends.map(endKey));
 }
+
+/** The row of a preset. @throws name/unknown */
+export const presetRow = (name: string): Preset =>
+  lookUp('preset', presets as Readonly<Record<string, Preset>>, name);

@@ -12,7 +12,13 @@ import {
 } from '../evaluation/index.ts';
 import type { Model } from '../graph/index.ts';
 import type { AgreementRecord, LatencyRecord, LayerRecord, LimitRecord } from '../report/index.ts';
-import { type Feeds, measureMemory, type RuntimeModel, type Session } from '../runtime/index.ts';
+import {
+  type Feeds,
+  type LoadOptions,
+  measureMemory,
+  type RuntimeModel,
+  type Session,
+} from '../runtime/index.ts';
 import { LowbitError } from '../tensor/index.ts';
 import type { MeasureOptions } from './recipe.ts';
 import type { RunContext } from './run-context.ts';
@@ -50,7 +56,7 @@ export function measuringData(dataset: Dataset | undefined, session: Session): M
 /** Latency at batch 1 and at the given batch, and peak memory in a process of its own. */
 export async function measureCost(
   context: RunContext,
-  subject: { readonly session: Session; readonly loadable: RuntimeModel },
+  subject: { readonly session: Session; readonly loadable: RuntimeModel; readonly load?: LoadOptions },
   data: MeasuringData,
   options: MeasureOptions,
 ): Promise<{ latency: LatencyRecord[]; peakMemoryBytes?: number }> {
@@ -68,6 +74,7 @@ export async function measureCost(
     ? await measureMemory(subject.loadable, many.feeds, {
         runtime: context.runtime.name,
         threads: context.runtime.threads,
+        ...(subject.load && { load: subject.load }),
         ...(context.signal && { signal: context.signal }),
       })
     : undefined;
@@ -93,6 +100,7 @@ export interface VerifyOptions extends MeasureOptions {
     readonly float: Model;
     readonly quantized: Model;
     readonly valueMap?: ReadonlyMap<string, string>;
+    readonly load?: LoadOptions;
   }>;
 }
 
@@ -123,6 +131,7 @@ export async function verify(
       runtime: context.runtime,
       dataset,
       ...(graphs.valueMap && { mapping: graphs.valueMap }),
+      ...(graphs.load && { load: graphs.load }),
       ...(context.signal && { signal: context.signal }),
       onProgress: context.progress(`layers of ${candidate.name}`, 'samples'),
     }));

@@ -21,7 +21,7 @@ function answer(reply: MemoryReply): void {
   process.send!(reply, () => process.exit());
 }
 
-async function measure({ model, feeds, runtime, threads, runs }: MemoryRequest): Promise<number> {
+async function measure({ model, feeds, runtime, threads, runs, options }: MemoryRequest): Promise<number> {
   const start = { runtime, threads };
   const { ort } = await openEngine(start);
   let settle: (reply: Reply) => void = () => {};
@@ -32,7 +32,7 @@ async function measure({ model, feeds, runtime, threads, runs }: MemoryRequest):
       serve({ ...request, id: 1, session: 1 } as Request);
     });
   const before = startWatching();
-  await call({ kind: 'load', model, options: {} });
+  await call({ kind: 'load', model, options });
   for (let i = 0; i < runs; i++) await call({ kind: 'run', feeds: { ...feeds } });
   return Math.max(0, process.resourceUsage().maxRSS * 1024 - before);
 }

@@ -1,7 +1,7 @@
 import { platform } from '#runtime-platform';
 import { fail, throwIfAborted } from '../tensor/index.ts';
 import { withExternalData } from './external-model.ts';
-import type { Feeds, RuntimeModel, RuntimeName } from './runtime.ts';
+import type { Feeds, LoadOptions, RuntimeModel, RuntimeName } from './runtime.ts';
 import { tidyMessage } from './tidy-message.ts';
 
 /** Runs while memory is watched: the first allocates, the next ones show whether more is wanted. */
@@ -19,14 +19,18 @@ export async function measureMemory(
     readonly runtime: RuntimeName;
     readonly threads: number;
     readonly runs?: number;
+    readonly load?: LoadOptions;
     readonly signal?: AbortSignal;
   },
 ): Promise<number | undefined> {
-  const { runtime, threads, runs = defaultRuns, signal } = options;
+  const { runtime, threads, runs = defaultRuns, load = {}, signal } = options;
   throwIfAborted(signal);
   if (platform.measureMemory === undefined) return undefined;
   const own = runtime !== 'native' && 'path' in model ? await withExternalData(model.path) : model;
-  const reply = await platform.measureMemory({ model: own, feeds, runtime, threads, runs }, signal);
+  const reply = await platform.measureMemory(
+    { model: own, feeds, runtime, threads, runs, options: load },
+    signal,
+  );
   throwIfAborted(signal);
   if (!reply.ok) fail('runtime/memory-failed', { runtime, message: tidyMessage(reply.message) });
   return reply.peakBytes;

@@ -1,5 +1,5 @@
 import type { WorkerChannel, WorkerStart } from './protocol.ts';
-import type { Capabilities, Feeds, RuntimeModel, RuntimeName } from './runtime.ts';
+import type { Capabilities, Feeds, LoadOptions, RuntimeModel, RuntimeName } from './runtime.ts';
 
 /** What differs between Node and the page; `#runtime-platform` is one of the two. */
 export interface RuntimePlatform {
@@ -17,6 +17,7 @@ export interface MemoryRequest {
   readonly runtime: RuntimeName;
   readonly threads: number;
   readonly runs: number;
+  readonly options: LoadOptions;
 }
 
 export type MemoryReply =

@@ -26,7 +26,7 @@ export interface Float8Options {
   /**
    * How activations are rounded. `cast` (default): Mul, Cast, Cast, Mul, the same values, loads everywhere.
    * `qdq`: QuantizeLinear and DequantizeLinear, for compilers that look for them; ONNX Runtime loads that only
-   * with session.disable_quant_qdq=1, as it takes them for integers.
+   * at optimization level 'basic' or below: beyond, it takes them for integers.
    */
   readonly form?: 'cast' | 'qdq';
 }
@@ -78,7 +78,9 @@ export async function lowerFloat8(model: Model, options: Float8Options): Promise
     for (const i of inputs) activations.quantize(scope.graph, node, i);
   }
   if (options.form === 'qdq' && ranges !== undefined) {
-    rewrite.note('ONNX Runtime loads this form only with the session entry disable_quant_qdq=1.');
+    rewrite.note(
+      'ONNX Runtime loads this form only with graph optimization level basic or disabled: beyond, it takes every QuantizeLinear for integers.',
+    );
   }
   rewrite.note('Float8 arithmetic is simulated on CPUs: the figures are those of float8, the speed is not.');
   return rewrite.finish();

@@ -1,0 +1,62 @@
+import type { Model } from '../graph/index.ts';
+import type { FileRecord, OutputRecord } from '../report/index.ts';
+import type { RuntimeModel } from '../runtime/index.ts';
+import type { Lowered } from './lower-request.ts';
+import type { QuantizeRun } from './quantize-run.ts';
+import { presetRow } from './selection.ts';
+import { slowerNotes } from './slower-note.ts';
+import { measureCost, verify } from './verify.ts';
+
+export type Verified = Pick<OutputRecord, 'status' | 'agreement' | 'layers' | 'limits' | 'notes' | 'why'> & {
+  readonly measurement?: NonNullable<OutputRecord['measurement']>;
+};
+
+/** Opens what was written as its user will, and measures it beside the float model. */
+export async function verifyStaged(
+  run: QuantizeRun,
+  name: string,
+  loadable: RuntimeModel,
+  file: FileRecord,
+  quantized: Model,
+  lowered: Lowered,
+): Promise<Verified> {
+  const { context, options, opened } = run;
+  const float = run.float!;
+  const measure = options.measure ?? {};
+  const load = { ...lowered.load, name: file.path };
+  const session = await context.runtime.load(loadable, load);
+  try {
+    const reference = { name: opened.name, session: float.session };
+    const result = await verify(context, reference, { name, session }, float.data, {
+      ...measure,
+      limits: run.limits,
+      graphs: async () => ({
+        float: run.prepared,
+        quantized,
+        ...(lowered.valueMap && { valueMap: lowered.valueMap }),
+        ...(lowered.load && { load: lowered.load }),
+      }),
+    });
+    if (run.baseline === undefined) {
+      const cost = await measureCost(
+        context,
+        { session: float.session, loadable: await opened.loadable() },
+        float.data,
+        measure,
+      );
+      run.baseline = { file: opened.file, metrics: result.baseline, ...cost };
+    }
+    const cost = await measureCost(context, { session, loadable, load }, float.data, measure);
+    const met = result.limits.every((limit) => limit.met);
+    return {
+      status: met ? 'done' : 'limit-not-met',
+      measurement: { file, metrics: result.candidate, ...cost },
+      ...(result.agreement && { agreement: result.agreement }),
+      limits: result.limits,
+      notes: [...result.notes, ...slowerNotes(presetRow(name).kind, run.baseline.latency, cost.latency)],
+      ...(result.layers && { layers: result.layers }),
+    };
+  } finally {
+    await session.release();
+  }
+}
