@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  resolve: { conditions: ['source', 'node'] },
-  ssr: { resolve: { conditions: ['source', 'node'], externalConditions: ['node'] } },
+  resolve: { conditions: ['lowbit-source', 'node'] },
+  ssr: { resolve: { conditions: ['lowbit-source', 'node'], externalConditions: ['node'] } },
   test: {
     include: ['src/**/*.test.ts', 'apps/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
     testTimeout: 120_000,
