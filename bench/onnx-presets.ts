@@ -14,6 +14,8 @@ import { mb, percent, publish, type Row, ratio } from './table.ts';
 
 /** Tensors of at least so many values are what the size bounds are about; smaller ones are listed apart. */
 const LARGE = 4096;
+/** All of the smaller sets; the picture classifiers have tables of their own on all their data. */
+const SAMPLES = 2000;
 
 async function tryPreset(
   model: BenchModel,
@@ -28,7 +30,7 @@ async function tryPreset(
       ...(await dataOf(model)),
       output: memoryFolder(),
       runtime,
-      measure: { runs: 0, memory: false },
+      measure: { runs: 0, memory: false, samples: SAMPLES },
     });
     const output = record.outputs[0]!;
     if (output.measurement === undefined) return { ...row, result: output.why ?? output.status };
