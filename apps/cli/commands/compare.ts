@@ -2,9 +2,8 @@ import { compare } from 'lowbit';
 import { fail } from 'lowbit/tensor';
 import type { Command } from '../command.ts';
 import { commonFlags, dataSpecFlag, measureFlags, runFlags } from '../flags.ts';
-import { openData, runOptions } from '../open-data.ts';
-import { printRecord } from '../print-record.ts';
-import { openProgress } from '../progress.ts';
+import { openData } from '../open-data.ts';
+import { runWithProgress } from '../run-with-progress.ts';
 
 export const compareCommand: Command = {
   meta: { name: 'compare', description: 'Compare models with a reference: outputs, size, speed, memory.' },
@@ -26,26 +25,20 @@ export const compareCommand: Command = {
     'lowbit compare model.onnx model.int8.onnx --data data/',
     'lowbit compare model.onnx out/q4.onnx out/fp16.onnx --runs 200 --threads 1',
   ],
-  async execute({ flags, terminal, signal }) {
+  async execute(run) {
+    const { flags } = run;
     const [reference] = flags.positionals;
     if (flags.positionals.length < 2) {
       const usage = 'lowbit compare <reference> <candidates>...';
       fail('flag/missing', { command: 'compare', what: 'two models or more', usage });
     }
     const data = await openData(flags.text('data'), reference!, flags);
-    const progress = openProgress(terminal.quiet || terminal.json);
-    try {
-      const record = await compare({
+    return runWithProgress(run, (options) =>
+      compare({
         models: flags.positionals,
         ...(data !== undefined && { data }),
-        ...runOptions(flags),
-        onEvent: progress.onEvent,
-        signal,
-      });
-      progress.clear();
-      return printRecord(record, terminal, flags);
-    } finally {
-      progress.clear();
-    }
+        ...options,
+      }),
+    );
   },
 };

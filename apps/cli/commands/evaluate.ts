@@ -1,9 +1,8 @@
 import { evaluate } from 'lowbit';
 import type { Command } from '../command.ts';
 import { commonFlags, dataSpecFlag, limitFlags, measureFlags, runFlags } from '../flags.ts';
-import { openData, runOptions } from '../open-data.ts';
-import { printRecord } from '../print-record.ts';
-import { openProgress } from '../progress.ts';
+import { openData } from '../open-data.ts';
+import { runWithProgress } from '../run-with-progress.ts';
 
 export const evaluateCommand: Command = {
   meta: { name: 'evaluate', description: 'Measure a model on data, alone or against the float model.' },
@@ -33,28 +32,22 @@ export const evaluateCommand: Command = {
     'lowbit evaluate model.int8.onnx --data data/ --against model.onnx --max-drop 0.5%',
     'lowbit evaluate model.onnx --data data/ --min-metric "top-1>=0.9" --json > result.json',
   ],
-  async execute({ flags, terminal, signal }) {
+  async execute(run) {
+    const { flags } = run;
     const model = flags.positionals[0]!;
     const data = (await openData(flags.text('data'), model, flags))!;
     const [against, maxDrop, minMetric] = ['against', 'max-drop', 'min-metric'].map((name) =>
       flags.text(name),
     );
-    const progress = openProgress(terminal.quiet || terminal.json);
-    try {
-      const record = await evaluate({
+    return runWithProgress(run, (options) =>
+      evaluate({
         model,
         data,
         ...(against && { against }),
         ...(maxDrop && { maxDrop }),
         ...(minMetric && { minMetric }),
-        ...runOptions(flags),
-        onEvent: progress.onEvent,
-        signal,
-      });
-      progress.clear();
-      return printRecord(record, terminal, flags);
-    } finally {
-      progress.clear();
-    }
+        ...options,
+      }),
+    );
   },
 };

@@ -3,10 +3,9 @@ import { type QuantizeOptions, quantize } from 'lowbit';
 import { fail } from 'lowbit/tensor';
 import type { Command } from '../command.ts';
 import { commonFlags, dataSpecFlag, measureFlags, runFlags } from '../flags.ts';
-import { openData, readJson, runOptions } from '../open-data.ts';
-import { printRecord } from '../print-record.ts';
-import { openProgress } from '../progress.ts';
+import { openData, readJson } from '../open-data.ts';
 import { recipeFlags, recipeFrom, recipeIn } from '../recipe-flags.ts';
+import { runWithProgress } from '../run-with-progress.ts';
 
 export const quantizeCommand: Command = {
   meta: {
@@ -61,7 +60,8 @@ export const quantizeCommand: Command = {
     'lowbit quantize model.onnx --to q4,q4f16,fp16 --layout transformers.js -o my-model/',
     'lowbit quantize model.onnx --to int8 --calibrate data/ --dry-run',
   ],
-  async execute({ flags, terminal, signal }) {
+  async execute(run) {
+    const { flags } = run;
     const model = flags.positionals[0]!;
     const file = flags.text('recipe');
     const recipe = recipeFrom(flags, file === undefined ? {} : recipeIn(await readJson(file), file));
@@ -75,9 +75,8 @@ export const quantizeCommand: Command = {
     const calibrate = await openData(flags.text('calibrate'), model, flags);
     const same = flags.text('evaluate') === flags.text('calibrate');
     const evaluate = same ? calibrate : await openData(flags.text('evaluate'), model, flags);
-    const progress = openProgress(terminal.quiet || terminal.json);
-    try {
-      const record = await quantize({
+    return runWithProgress(run, (options) =>
+      quantize({
         ...(recipe as unknown as Pick<QuantizeOptions, 'to'>),
         model,
         ...(calibrate !== undefined && { calibrate }),
@@ -85,15 +84,9 @@ export const quantizeCommand: Command = {
         output: flags.text('output') ?? defaultOutput(model, recipe.to),
         ...(flags.has('force') && { force: flags.boolean('force')! }),
         ...(flags.has('dry-run') && { dryRun: flags.boolean('dry-run')! }),
-        ...runOptions(flags),
-        onEvent: progress.onEvent,
-        signal,
-      });
-      progress.clear();
-      return printRecord(record, terminal, flags);
-    } finally {
-      progress.clear();
-    }
+        ...options,
+      }),
+    );
   },
 };
 
