@@ -3,7 +3,7 @@ import type { DataFolder } from './data-folder.ts';
 import { indexLines } from './line-index.ts';
 import type { ReadRequest } from './readers/reader.ts';
 import { cellsOf, columnOf, tableOf } from './readers/tsv.ts';
-import { type Rows, rowArray } from './rows.ts';
+import type { Rows } from './rows.ts';
 
 /** Files of a folder in order, and the subfolder each lies in. */
 export interface FolderSamples {
@@ -64,7 +64,7 @@ export async function folderLabels(request: ReadRequest, accept: (path: string) 
     dims: [],
     names,
     async read(start, count) {
-      const data = rowArray('int32', count) as Int32Array;
+      const data = new Int32Array(count);
       for (let i = 0; i < count; i++) data[i] = number(paths[start + i]!);
       return { data };
     },

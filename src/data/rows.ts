@@ -1,5 +1,12 @@
 import type { ByteSource } from '../files/index.ts';
-import { byteLengthOf, elementCount, fail } from '../tensor/index.ts';
+import {
+  byteLengthOf,
+  type DTypeArrays,
+  elementCount,
+  fail,
+  tensorFromBytes,
+  zeros,
+} from '../tensor/index.ts';
 
 /** Element types that data files hold. */
 export const rowDTypes = [
@@ -19,17 +26,7 @@ export const rowDTypes = [
 ] as const;
 export type RowDType = (typeof rowDTypes)[number];
 
-export type RowArray =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | BigUint64Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array;
+export type RowArray = DTypeArrays[RowDType];
 
 /** Order of the axes of a picture: one row is [H, W, C] or [C, H, W]. */
 export type PictureLayout = 'NHWC' | 'NCHW';
@@ -57,36 +54,14 @@ export interface Rows {
   read(start: number, count: number): Promise<RowBlock>;
 }
 
-const constructors = {
-  uint8: Uint8Array,
-  int8: Int8Array,
-  uint16: Uint16Array,
-  int16: Int16Array,
-  uint32: Uint32Array,
-  int32: Int32Array,
-  uint64: BigUint64Array,
-  int64: BigInt64Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  float32: Float32Array,
-  float64: Float64Array,
-  bool: Uint8Array,
-} as const satisfies Record<RowDType, unknown>;
-
-/** Array of `length` zeros that holds `dtype`. */
-export function rowArray(dtype: RowDType, length: number): RowArray {
-  return new constructors[dtype](length);
-}
-
-/** Sees bytes as elements; copies where they are not aligned, swaps in place where they are big-endian. */
+/** Sees bytes as elements; copies where they are not aligned, and where big-endian ones are turned round. */
 export function rowArrayFrom(dtype: RowDType, bytes: Uint8Array, bigEndian = false): RowArray {
-  const Constructor = constructors[dtype];
-  const unit = Constructor.BYTES_PER_ELEMENT;
-  const own = bigEndian || bytes.byteOffset % unit !== 0 ? bytes.slice() : bytes;
+  const unit = byteLengthOf(dtype, 1);
+  const own = bigEndian ? bytes.slice() : bytes;
   if (bigEndian) {
     for (let at = 0; at + unit <= own.length; at += unit) own.subarray(at, at + unit).reverse();
   }
-  return new Constructor(own.buffer as ArrayBuffer, own.byteOffset, own.byteLength / unit);
+  return tensorFromBytes(dtype, [own.length / unit], own).data;
 }
 
 export interface StridedRows {
@@ -158,7 +133,7 @@ export function concatenateRows(parts: readonly Rows[]): Rows {
 }
 
 function joinBlocks(dtype: RowDType, blocks: readonly RowBlock[]): RowBlock {
-  const data = rowArray(
+  const data = zeros(
     dtype,
     blocks.reduce((sum, b) => sum + b.data.length, 0),
   );

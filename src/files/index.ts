@@ -10,6 +10,7 @@ export {
 export { blobSiblings, blobSource } from './blob-source.web.ts';
 export * from './bytes.ts';
 export { commitTogether } from './commit-together.ts';
+export { concatenate } from './concatenate.ts';
 export { openUrl } from './http-source.web.ts';
 export { memoryFolder } from './memory-folder.ts';
 export { memorySiblings, memorySource } from './memory-source.ts';

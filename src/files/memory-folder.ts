@@ -1,5 +1,6 @@
 import { fail } from '../tensor/index.ts';
 import type { ByteSink, SinkFolder } from './bytes.ts';
+import { concatenate } from './concatenate.ts';
 
 /** A folder in memory: committed files appear in `files`. */
 export function memoryFolder(): SinkFolder & { readonly files: Map<string, Uint8Array> } {
@@ -32,15 +33,4 @@ function memorySink(name: string, files: Map<string, Uint8Array>): ByteSink {
       chunks = [];
     },
   };
-}
-
-function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
 }

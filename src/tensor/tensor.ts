@@ -44,6 +44,7 @@ export interface Tensor<D extends DType = DType> {
 type ArrayConstructor = {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): ArrayBufferView;
+  new (length: number): ArrayBufferView;
 };
 
 const arrayConstructors = {
@@ -77,6 +78,15 @@ const arrayConstructors = {
 /** Makes a tensor; the array must match the type. */
 export function tensor<D extends DType>(dtype: D, dims: readonly number[], data: DTypeArrays[D]): Tensor<D> {
   return { dtype, dims, data };
+}
+
+/**
+ * An array of `length` zeros of the kind that holds `dtype`: one slot per element, except that a slot is a
+ * byte of packed codes for types below 8 bits, and half a number for complex ones.
+ */
+export function zeros<D extends Exclude<DType, 'string'>>(dtype: D, length: number): DTypeArrays[D] {
+  const Constructor: ArrayConstructor = arrayConstructors[dtype];
+  return new Constructor(length) as unknown as DTypeArrays[D];
 }
 
 /** float32 tensor from plain numbers, for constants and tests. */

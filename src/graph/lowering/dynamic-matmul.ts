@@ -2,6 +2,7 @@ import type { Node } from '../node.ts';
 import { plainLayout } from './code-layout.ts';
 import type { DynamicContext, DynamicRule } from './dynamic.ts';
 import { addScaledBias, gemmOperands } from './gemm-operands.ts';
+import { matMulWeight } from './matmul-weight.ts';
 import type { CodedNames } from './rewrite.ts';
 import type { Scope } from './scope.ts';
 
@@ -9,14 +10,9 @@ import type { Scope } from './scope.ts';
 export const lowerMatMulDynamic: DynamicRule = (context, scope, node) => {
   const { rewrite, options } = context;
   const [x, w] = node.inputs as [string, string];
-  const found = rewrite.constant(scope, w);
-  if (found === undefined) {
-    return rewrite.constant(scope, x) === undefined
-      ? 'both sides of the product are activations'
-      : 'the weight is on the left side; only a right side is quantized';
-  }
-  const { dims, dtype } = found.weight;
-  if (dtype !== 'float32') return `its weight is ${dtype}, not float32`;
+  const found = matMulWeight(rewrite, scope, node);
+  if (typeof found === 'string') return found;
+  const { dims } = found.weight;
   if (dims.length < 2) return 'its weight is a vector';
   // MatMulInteger takes scales per column for plain matrices only: a stack of matrices gets one scale.
   const scheme = context.scheme(dims.length === 2 ? 1 : undefined);

@@ -1,14 +1,13 @@
 import { type Scheme, type SchemeTemplate, schemeOf } from '../../numerics/index.ts';
 import type { Graph } from '../graph.ts';
 import type { Model } from '../model.ts';
-import type { Node } from '../node.ts';
 import { lowerConvDynamic } from './dynamic-conv.ts';
 import { lowerLstmDynamic } from './dynamic-lstm.ts';
 import { lowerGemmDynamic, lowerMatMulDynamic } from './dynamic-matmul.ts';
 import { lowerGatherRows } from './gather-rows.ts';
 import type { LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts';
 import { requireOpset } from './require-opset.ts';
-import { Rewrite } from './rewrite.ts';
+import { Rewrite, type Rule } from './rewrite.ts';
 import type { Scope } from './scope.ts';
 import { lowerToStoredCodes } from './stored-codes.ts';
 
@@ -50,8 +49,7 @@ export interface DynamicContext {
   quantizeInput(scope: Scope, value: string): DynamicInput;
 }
 
-/** Rewrites a node in place, or says why it stays. */
-export type DynamicRule = (context: DynamicContext, scope: Scope, node: Node) => true | string;
+export type DynamicRule = Rule<DynamicContext>;
 
 /** First opset of DynamicQuantizeLinear. */
 const OPSET = 11;
@@ -89,12 +87,7 @@ export async function lowerDynamic(model: Model, options: DynamicOptions): Promi
   await requireOpset(model, OPSET);
   const rewrite = new Rewrite(model, options.filter);
   const context = dynamicContext(rewrite, options);
-  for (const { scope, node } of rewrite.nodes()) {
-    const rule = rules[node.kind];
-    if (rule === undefined || !rewrite.allows(node)) continue;
-    const verdict = rule(context, scope, node);
-    if (verdict !== true && verdict !== '') rewrite.keep(node, verdict);
-  }
+  rewrite.apply(rules, context);
   return rewrite.finish();
 }
 

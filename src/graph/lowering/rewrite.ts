@@ -22,6 +22,9 @@ export interface CodedNames {
   readonly zeroPoint?: string;
 }
 
+/** Rewrites a node in place, or says why it stays; '' where it was never a candidate. */
+export type Rule<C> = (context: C, scope: Scope, node: Node) => true | string;
+
 /** One lowering under way: names, constants, what was done and what was kept. */
 export class Rewrite {
   readonly model: Model;
@@ -54,6 +57,16 @@ export class Rewrite {
     if (verdict === true) return true;
     this.keep(node, verdict);
     return false;
+  }
+
+  /** Hands every node the user lets through to the rule of its operator. */
+  apply<C>(rules: Readonly<Record<string, Rule<C>>>, context: C): void {
+    for (const { scope, node } of this.nodes()) {
+      const rule = rules[node.kind];
+      if (rule === undefined || !this.allows(node)) continue;
+      const verdict = rule(context, scope, node);
+      if (verdict !== true && verdict !== '') this.keep(node, verdict);
+    }
   }
 
   keep(node: Node, why: string): void {

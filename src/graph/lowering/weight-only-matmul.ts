@@ -1,6 +1,7 @@
 import { schemeOf } from '../../numerics/index.ts';
 import type { Node } from '../node.ts';
 import { addScaledBias, type GemmOperands, gemmOperands } from './gemm-operands.ts';
+import { matMulWeight } from './matmul-weight.ts';
 import { blockFor, nbitsLayout } from './nbits-layout.ts';
 import type { FoundConstant, Scope } from './scope.ts';
 import type { WeightOnlyContext } from './weight-only.ts';
@@ -29,14 +30,9 @@ export function productOf(context: WeightOnlyContext, scope: Scope, node: Node):
     return { w, found, inputs, outputs, transposed: transB, factor: alpha, gemm, input };
   }
   const [x, w] = node.inputs as [string, string];
-  const found = rewrite.constant(scope, w);
-  if (found === undefined) {
-    return rewrite.constant(scope, x) === undefined
-      ? 'both sides of the product are activations'
-      : 'the weight is on the left side; only a right side is quantized';
-  }
-  const { dtype, dims } = found.weight;
-  if (dtype !== 'float32') return `its weight is ${dtype}, not float32`;
+  const found = matMulWeight(rewrite, scope, node);
+  if (typeof found === 'string') return found;
+  const { dims } = found.weight;
   if (dims.length !== 2) return `its weight has ${dims.length} dimensions, not 2`;
   const [inputs, outputs] = dims as [number, number];
   return { w, found, inputs, outputs, transposed: false, factor: 1, input: () => x };

@@ -1,11 +1,9 @@
 import { formats, type SchemeTemplate } from '../../numerics/index.ts';
 import type { Model } from '../model.ts';
-import type { Node } from '../node.ts';
 import { lowerGatherRows } from './gather-rows.ts';
 import type { LoweringResult, NodeFilter, WeightQuantizer } from './lowering.ts';
 import { requireOpset } from './require-opset.ts';
-import { Rewrite } from './rewrite.ts';
-import type { Scope } from './scope.ts';
+import { Rewrite, type Rule } from './rewrite.ts';
 import { lowerToStoredCodes, storedWeights } from './stored-codes.ts';
 import { lowerToDequantizedMatMul } from './weight-only-dequantize.ts';
 import { lowerToGatherBlockQuantized } from './weight-only-gather.ts';
@@ -36,8 +34,7 @@ export interface WeightOnlyContext extends WeightOnlyOptions {
   readonly bits: 2 | 4 | 8;
 }
 
-/** Rewrites a node in place, or says why it stays; '' where it was never a candidate. */
-export type WeightOnlyRule = (context: WeightOnlyContext, scope: Scope, node: Node) => true | string;
+export type WeightOnlyRule = Rule<WeightOnlyContext>;
 
 const product: WeightOnlyRule = (context, scope, node) => {
   if (context.weights.granularity === 'per-group' && context.carrier !== 'DequantizeLinear') {
@@ -79,12 +76,7 @@ export async function lowerWeightOnly(model: Model, options: WeightOnlyOptions):
   const rewrite = new Rewrite(model, options.filter);
   const context = { ...options, rewrite, bits };
   noteSlowKernels(context);
-  for (const { scope, node } of rewrite.nodes()) {
-    const rule = rules[node.kind];
-    if (rule === undefined || !rewrite.allows(node)) continue;
-    const verdict = rule(context, scope, node);
-    if (verdict !== true && verdict !== '') rewrite.keep(node, verdict);
-  }
+  rewrite.apply(rules, context);
   return rewrite.finish();
 }
 

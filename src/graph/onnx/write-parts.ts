@@ -1,3 +1,4 @@
+import { concatenate } from '../../files/index.ts';
 import { fail, throwIfAborted } from '../../tensor/index.ts';
 import type { Weight } from '../weight.ts';
 
@@ -28,7 +29,7 @@ export async function writeParts(
   };
   const flush = async () => {
     if (size === 0) return;
-    const whole = gathered.length === 1 ? gathered[0]! : concatenate(gathered, size);
+    const whole = concatenate(gathered, size);
     gathered = [];
     size = 0;
     await send(whole);
@@ -63,14 +64,4 @@ async function* chunksOf(weight: Weight): AsyncIterable<Uint8Array> {
     }
     yield bytes;
   }
-}
-
-function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
 }

@@ -1,6 +1,6 @@
 import { dtypeOfNumber } from '../../../files/onnx/index.ts';
 import { fromFloat32, toFloat32 } from '../../../numerics/index.ts';
-import { type DType, dtypes, elementCount } from '../../../tensor/index.ts';
+import { type DType, dtypes, elementCount, zeros } from '../../../tensor/index.ts';
 import {
   broadcastDims,
   broadcastSource,
@@ -8,9 +8,7 @@ import {
   type EvaluatorTable,
   larger,
   type Numbers,
-  type SlotDType,
   smaller,
-  zeros,
 } from './evaluator.ts';
 
 /** Types whose array holds the numbers themselves; bigint for 64-bit integers. */
@@ -32,7 +30,7 @@ interface Operation {
 /** Storing into the result's array rounds floats once and wraps integers, as the operators do. */
 function elementwise(
   inputs: readonly (Numbers | undefined)[],
-  dtype: SlotDType,
+  dtype: Numbers['dtype'],
   f: (...values: never[]) => number | bigint | undefined,
 ): Numbers[] | undefined {
   const given = inputs.filter((t) => t !== undefined);
@@ -57,7 +55,7 @@ const binary =
     const [a, b] = c.inputs;
     if (a === undefined || b === undefined || c.inputs.length !== 2 || a.dtype !== b.dtype) return undefined;
     const f = isFloat(a.dtype) ? float : isBig(a.dtype) ? big : a.dtype === 'bool' ? undefined : integer;
-    return f && elementwise([a, b], a.dtype as SlotDType, f);
+    return f && elementwise([a, b], a.dtype, f);
   };
 
 const compare =
@@ -78,7 +76,7 @@ const unary =
   (c) => {
     const dtype = c.inputs[0]!.dtype;
     const f = isFloat(dtype) ? float : isBig(dtype) ? big : integer;
-    return f && elementwise([c.inputs[0]], dtype as SlotDType, f);
+    return f && elementwise([c.inputs[0]], dtype, f);
   };
 
 const roundEven = (x: number) => {
@@ -89,16 +87,15 @@ const roundEven = (x: number) => {
 const where: Evaluator = (c) => {
   const [, yes, no] = c.inputs;
   if (yes === undefined || yes.dtype !== no?.dtype) return undefined;
-  return elementwise(c.inputs, yes.dtype as SlotDType, (test: number, a: number, b: number) =>
-    test ? a : b,
-  );
+  return elementwise(c.inputs, yes.dtype, (test: number, a: number, b: number) => (test ? a : b));
 };
 
 /** Between numbers in memory; 16-bit and smaller floats go through float32. */
 const cast: Evaluator = (c) => {
   const x = c.inputs[0]!;
   const to = dtypeOfNumber(c.node.int('to', 0));
-  if (to === undefined || to === x.dtype) return to && [x];
+  if (to === undefined || to === 'string') return undefined;
+  if (to === x.dtype) return [x];
   if (to === 'float16' || to === 'bfloat16')
     return x.dtype === 'float32' ? [{ ...fromFloat32(x.data as Float32Array, x.dims, to) }] : undefined;
   const from: Numbers =
@@ -108,12 +105,12 @@ const cast: Evaluator = (c) => {
   if (!plain.has(from.dtype) || !plain.has(to)) return undefined;
   if (to === 'bool') return elementwise([from], to, (a: number) => Number(Boolean(a)));
   if (isBig(to)) {
-    return elementwise([from], to as SlotDType, (a: number | bigint) =>
+    return elementwise([from], to, (a: number | bigint) =>
       typeof a === 'bigint' ? a : Number.isFinite(a) ? BigInt(Math.trunc(a)) : undefined,
     );
   }
   const whole = !isFloat(to) && isFloat(from.dtype);
-  return elementwise([from], to as SlotDType, (a: number | bigint) => {
+  return elementwise([from], to, (a: number | bigint) => {
     const value = Number(a);
     if (!whole) return typeof a === 'bigint' && !isFloat(to) ? Number(BigInt.asIntN(32, a)) : value;
     // Out of range differs between machines: left to the one that runs the model.

@@ -1,4 +1,4 @@
-import { type DType, type DTypeArrays, dtypes, elementCount, type Tensor } from '../../../tensor/index.ts';
+import { type DType, dtypes, elementCount, type Tensor, zeros } from '../../../tensor/index.ts';
 import type { Node } from '../../node.ts';
 
 /** Any tensor but strings. */
@@ -19,39 +19,11 @@ export type EvaluatorTable = Readonly<Record<string, Evaluator>>;
 /** Elements with an array slot each: sub-byte types are packed, complex ones take two. */
 export const hasSlots = (t: Numbers) => dtypes[t.dtype].bits >= 8 && dtypes[t.dtype].kind !== 'complex';
 
-const makers = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  float8e4m3fn: Uint8Array,
-  float8e4m3fnuz: Uint8Array,
-  float8e5m2: Uint8Array,
-  float8e5m2fnuz: Uint8Array,
-  float8e8m0: Uint8Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  int16: Int16Array,
-  int8: Int8Array,
-  uint64: BigUint64Array,
-  uint32: Uint32Array,
-  uint16: Uint16Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const;
-
-export type SlotDType = keyof typeof makers;
-
-/** An array of `count` zeros for one element type. */
-export function zeros<D extends SlotDType>(dtype: D, count: number): DTypeArrays[D] {
-  return new makers[dtype](count) as DTypeArrays[D];
-}
-
 /** A new tensor whose element `i` is element `source(i)` of `t`. */
 export function rearranged(t: Numbers, dims: readonly number[], source: (i: number) => number): Numbers {
   const count = elementCount(dims);
   const from = t.data as unknown as number[];
-  const data = zeros(t.dtype as SlotDType, count) as unknown as number[];
+  const data = zeros(t.dtype, count) as unknown as number[];
   for (let i = 0; i < count; i++) data[i] = from[source(i)]!;
   return { dtype: t.dtype, dims, data: data as unknown as Numbers['data'] };
 }

@@ -1,12 +1,5 @@
-import { elementCount, tensor } from '../../../tensor/index.ts';
-import {
-  type Evaluator,
-  type EvaluatorTable,
-  type SlotDType,
-  stridesOf,
-  toNumbers,
-  zeros,
-} from './evaluator.ts';
+import { elementCount, tensor, zeros } from '../../../tensor/index.ts';
+import { type Evaluator, type EvaluatorTable, stridesOf, toNumbers } from './evaluator.ts';
 
 /** More elements than this are not made from a shape: a few bytes must not become gigabytes. */
 const generatedLimit = 1 << 20;
@@ -16,7 +9,7 @@ const constantOfShape: Evaluator = (c) => {
   const dims = toNumbers(c.inputs[0]);
   if (dims === undefined || dims.some((d) => d < 0) || elementCount(dims) > generatedLimit) return undefined;
   const value = c.inputs[1] ?? tensor('float32', [1], new Float32Array(1));
-  const data = zeros(value.dtype as SlotDType, elementCount(dims)) as Uint8Array;
+  const data = zeros(value.dtype, elementCount(dims)) as Uint8Array;
   return [{ dtype: value.dtype, dims, data: data.fill((value.data as Uint8Array)[0]!) }];
 };
 
@@ -41,7 +34,7 @@ const trilu: Evaluator = (c) => {
   const [rows, columns] = [x.dims.at(-2), x.dims.at(-1)];
   if (rows === undefined || columns === undefined) return undefined;
   const data = (x.data as Uint8Array).slice();
-  const zero = zeros(x.dtype as SlotDType, 1)[0] as number;
+  const zero = zeros(x.dtype, 1)[0] as number;
   for (let i = 0; i < data.length; i++) {
     const over = (i % columns) - (Math.floor(i / columns) % rows) - k;
     if (upper ? over < 0 : over > 0) data[i] = zero;

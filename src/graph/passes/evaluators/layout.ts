@@ -1,4 +1,4 @@
-import { elementCount } from '../../../tensor/index.ts';
+import { elementCount, zeros } from '../../../tensor/index.ts';
 import { sliceLength } from '../shape-rules/layout.ts';
 import {
   axisIn,
@@ -10,11 +10,9 @@ import {
   type Numbers,
   rearranged,
   reshaped,
-  type SlotDType,
   strided,
   stridesOf,
   toNumbers,
-  zeros,
 } from './evaluator.ts';
 
 /** Attribute of old versions, input `i` of new ones. */
@@ -89,7 +87,7 @@ const concat: Evaluator = (c) => {
   const outer = elementCount(first.dims.slice(0, axis));
   const inner = parts.map((p) => elementCount(p.dims.slice(axis)));
   const row = inner.reduce((a, b) => a + b, 0);
-  const data = zeros(first.dtype as SlotDType, outer * row) as Uint8Array;
+  const data = zeros(first.dtype, outer * row) as Uint8Array;
   let column = 0;
   parts.forEach((p, k) => {
     const from = p.data as Uint8Array;

@@ -1,14 +1,12 @@
-import { dtypes, elementCount } from '../../../tensor/index.ts';
+import { dtypes, elementCount, zeros } from '../../../tensor/index.ts';
 import {
   axisIn,
   type Evaluator,
   type EvaluatorTable,
   larger,
   type Numbers,
-  type SlotDType,
   smaller,
   stridesOf,
-  zeros,
 } from './evaluator.ts';
 import { integersOf } from './layout.ts';
 
@@ -38,7 +36,7 @@ const reduce =
     if (total === 0) return undefined;
     const target = (i: number) =>
       kept.reduce((at, d, k) => at + (d === 1 ? 0 : (Math.floor(i / own[k]!) % d) * to[k]!), 0);
-    const data = zeros(x.dtype as SlotDType, count);
+    const data = zeros(x.dtype, count);
     if (whole) {
       const sums = new Array<bigint>(count).fill(
         BigInt.asIntN(64, BigInt(Number.isFinite(start) ? start : 0)),
