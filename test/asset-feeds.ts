@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
-import { assets, randomNumbers } from './asset-models.ts';
+import { seededRandom } from '../src/tensor/index.ts';
+import { assets } from './asset-models.ts';
 
 type Feeds = Record<string, Tensor>;
 
@@ -68,7 +69,7 @@ function pictures(count: number, mean: readonly number[], std: readonly number[]
 
 /** A smooth signal around `centre` with a little noise. */
 function waves(dims: readonly number[], centre: number, size: number): Tensor {
-  const random = randomNumbers(7);
+  const random = seededRandom(7);
   const count = dims.reduce((a, b) => a * b, 1);
   const value = (i: number) => centre + size * (0.8 * Math.sin(i / 37) + 0.2 * (2 * random() - 1));
   return new Tensor(

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { openFile } from '../src/files/index.ts';
 import { encodeOnnx, type Model, readOnnx } from '../src/graph/index.ts';
-import { type DType, elementCount } from '../src/tensor/index.ts';
+import { type DType, elementCount, seededRandom } from '../src/tensor/index.ts';
 
 /** Real models for tests of graph rewrites: their files, inputs that fit them, and ONNX Runtime to run them. */
 export const assets = process.env.LOWBIT_ASSETS ?? resolve(import.meta.dirname, '../../shared/assets');
@@ -20,17 +20,6 @@ export const runnableModels = found.filter((f) => !f.startsWith('qonnx'));
 export const assetModel = async (name: string): Promise<Model> =>
   readOnnx(await openFile(join(assets, name)));
 
-/** Numbers in [0, 1) that are the same in every run (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Sizes for open dimensions, per model where it matters, and ranges for integer inputs. */
 const inputsOf: Record<string, { dims?: Record<string, number[]>; below?: number; sr?: bigint }> = {
   'silero-vad/silero_vad.onnx': { dims: { input: [2, 512], state: [2, 2, 128] }, sr: 16000n },
@@ -44,7 +33,7 @@ const inputsOf: Record<string, { dims?: Record<string, number[]>; below?: number
 
 /** Random inputs with batch 2 where the batch is open. */
 export function feedsFor(name: string, model: Model, seed = 1): Record<string, ort.Tensor> {
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   const known = inputsOf[name];
   const feeds: Record<string, ort.Tensor> = {};
   for (const { name: input, type } of model.graph.inputs) {

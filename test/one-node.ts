@@ -1,7 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import { Graph, Model, type NodeInit, tensorInfo, type Weight, weightOf } from '../src/graph/index.ts';
-import { type DType, float32, type Tensor, tensor } from '../src/tensor/index.ts';
-import { randomNumbers } from './asset-models.ts';
+import { type DType, float32, seededRandom, type Tensor, tensor } from '../src/tensor/index.ts';
 
 type Numbers = Tensor<Exclude<DType, 'string'>>;
 
@@ -46,7 +45,7 @@ export function feedsOf(node: OneNode, ...inputs: (Numbers | undefined)[]): Reco
 
 /** Random float32 in [-2, 2). */
 export function randomTensor(seed: number, ...dims: number[]): Tensor<'float32'> {
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   return float32(
     dims,
     Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => 4 * random() - 2),

@@ -1,3 +1,5 @@
+import { seededRandom } from '../tensor/index.ts';
+
 /** Deterministic values from known distributions, for tests. */
 
 const draws = {
@@ -11,13 +13,6 @@ const draws = {
 
 /** `count` values of mean 0 and unit scale (uniform: in [0, 1)). */
 export function random(kind: keyof typeof draws, count: number, seed: number): Float32Array {
-  let state = seed * 2654435761 + 1;
-  const next = () => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededRandom(seed);
   return Float32Array.from({ length: count }, () => draws[kind](next));
 }

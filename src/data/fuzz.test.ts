@@ -1,7 +1,7 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { PortInfo } from '../runtime/index.ts';
-import { LowbitError } from '../tensor/index.ts';
+import { LowbitError, seededRandom } from '../tensor/index.ts';
 import { memoryDataFolder, openDataset } from './index.ts';
 import { bytesOf, encode, join, npy, safetensors, wav, zip } from './sample-files.test-data.ts';
 
@@ -36,15 +36,10 @@ const files: Record<string, { bytes: Uint8Array; ports: PortInfo[] }> = {
   'a.jsonl': { bytes: encode('[[5, 6, 7], 1]\n[[8], 0]\n[[9, 9], 1]\n'), ports: ids },
 };
 
-/** Small, fast and the same everywhere (Marsaglia 2003, xorshift). */
+/** Whole numbers below a bound, the same in every run. */
 function random(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
+  const next = seededRandom(seed);
+  return (below) => Math.floor(next() * below);
 }
 
 function* damaged(bytes: Uint8Array, seed: number): Generator<Uint8Array> {

@@ -1,4 +1,4 @@
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../tensor/index.ts';
 
 /** 97.5 % quantile of the normal distribution: two-sided 95 %. */
 const z95 = 1.959963984540054;

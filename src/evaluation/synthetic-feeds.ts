@@ -1,7 +1,13 @@
 import { fromFloat32 } from '../numerics/index.ts';
 import type { PortInfo } from '../runtime/index.ts';
-import { type DType, type DTypeArrays, elementCount, fail, type Tensor } from '../tensor/index.ts';
-import { seededRandom } from './random.ts';
+import {
+  type DType,
+  type DTypeArrays,
+  elementCount,
+  fail,
+  seededRandom,
+  type Tensor,
+} from '../tensor/index.ts';
 
 /**
  * Feeds made up from the ports of a model, for timing and smoke tests where there is no data. They fit by
@@ -14,6 +20,7 @@ export interface SyntheticFeeds {
   readonly assumptions: readonly string[];
 }
 
+/** Sizes and seed of what is made up. */
 export interface SyntheticOptions {
   /** Size of the first dimension where it has a name. Default 1. */
   readonly batch?: number;

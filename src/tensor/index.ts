@@ -1,4 +1,5 @@
 /** Element types, tensors, errors: what every other layer speaks. */
 export * from './dtype.ts';
 export * from './errors.ts';
+export * from './seeded-random.ts';
 export * from './tensor.ts';

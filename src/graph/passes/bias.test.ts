@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
-import { randomNumbers, runModel } from '../../../test/asset-models.ts';
-import { float32 } from '../../tensor/index.ts';
+import { runModel } from '../../../test/asset-models.ts';
+import { float32, seededRandom } from '../../tensor/index.ts';
 import { Graph } from '../graph.ts';
 import { Model } from '../model.ts';
 import { tensorInfo } from '../value.ts';
@@ -11,7 +11,7 @@ import { correctBias } from './correct-bias.ts';
 
 /** x [8, 3, 6, 6] -> Conv (big biases) -> Relu -> Conv. */
 function convReluConv(pads: number[], kernel = 3): Model {
-  const random = randomNumbers(5);
+  const random = seededRandom(5);
   const graph = new Graph();
   const weight = (name: string, dims: number[], offset = 0) => {
     const data = Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => 2 * random() - 1 + offset);
@@ -41,7 +41,7 @@ function convReluConv(pads: number[], kernel = 3): Model {
 }
 
 function feed(): Record<string, ort.Tensor> {
-  const random = randomNumbers(9);
+  const random = seededRandom(9);
   const data = Float32Array.from({ length: 8 * 108 }, () => 2 * random() - 1);
   return { x: new ort.Tensor('float32', data, [8, 3, 6, 6]) };
 }

@@ -1,6 +1,6 @@
 /**
- * Deterministic uniform numbers in [0, 1): SplitMix32, so that resampling gives the same interval on every
- * machine. Not for secrets. (Steele, Lea, Flood 2014, with 32-bit constants.)
+ * Deterministic uniform numbers in [0, 1): SplitMix32, the same numbers on every machine.
+ * Not for secrets. (Steele, Lea, Flood 2014, with 32-bit constants.)
  */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
