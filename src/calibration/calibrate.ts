@@ -10,6 +10,7 @@ import { type ObserverName, type ObserverRow, observers } from './observers.ts';
 import { fixedBatch, runBatches } from './run-batches.ts';
 import { checkValues, makerOf, tapPacked, tapValues } from './tap.ts';
 
+/** What to watch, on which data, with which engine. */
 export interface CalibrateOptions {
   readonly model: Model;
   /** Names of the values to observe; float values of the main graph. */

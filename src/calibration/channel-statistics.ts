@@ -13,6 +13,7 @@ export interface ChannelStatistics {
   readonly max: Float32Array;
 }
 
+/** Whose channels to measure, on which data, with which engine. */
 export interface MeasureChannelsOptions {
   readonly model: Model;
   readonly values: readonly ChannelValue[];
@@ -24,6 +25,7 @@ export interface MeasureChannelsOptions {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
+/** A value of the graph and where its channels lie. */
 export interface ChannelValue extends ChannelAxis {
   readonly value: string;
 }

@@ -7,6 +7,7 @@ import { checkFinite } from './histogram.ts';
 import { fixedBatch } from './run-batches.ts';
 import { type TapBuilder, tapPacked } from './tap.ts';
 
+/** The two forms of the model, and the data that both run over. */
 export interface EmpiricalBiasOptions {
   /** The float model that `quantized` was made from. */
   readonly model: Model;

@@ -2,6 +2,7 @@ import type { HistogramKernel } from '../kernels/histogram.ref.ts';
 
 /** What an activation looks like so far, and the range to quantize it with. */
 
+/** The real numbers that codes should reach: values outside are clipped. */
 export interface Range {
   readonly min: number;
   readonly max: number;

@@ -54,4 +54,5 @@ export const observers = {
   },
 } satisfies Record<string, ObserverRow>;
 
+/** A row of `observers`. */
 export type ObserverName = keyof typeof observers;

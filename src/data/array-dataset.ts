@@ -1,6 +1,7 @@
 import { elementCount, fail, type Tensor, throwIfAborted } from '../tensor/index.ts';
 import type { Batch, Dataset, Task } from './dataset.ts';
 
+/** Arrays in memory as a dataset: one row per sample along the first axis. */
 export interface ArrayDatasetOptions {
   readonly name?: string;
   /** Tensors by input name, samples along the first axis. */
@@ -54,12 +55,14 @@ export function arrayDataset(options: ArrayDatasetOptions): Dataset {
   });
 }
 
+/** One sample as a generator makes it: no batch axis. */
 export interface GeneratedSample {
   /** One sample per input, without the batch axis. */
   readonly inputs: Readonly<Record<string, Tensor>>;
   readonly label?: number;
 }
 
+/** Samples that are made when they are asked for. */
 export interface GeneratedDatasetOptions {
   readonly name: string;
   readonly size: number;

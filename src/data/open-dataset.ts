@@ -10,6 +10,7 @@ import { readLabels } from './read-labels.ts';
 import { formatOf, readerOf } from './readers/readers.ts';
 import { concatenateRows, type Rows } from './rows.ts';
 
+/** What the files themselves do not say. */
 export interface DatasetOptions {
   /** The description itself, instead of a dataset.json beside the data. Files lie in the data's folder. */
   readonly spec?: DatasetSpec;

@@ -14,6 +14,7 @@ export interface LayerCloseness {
   readonly sqnrDb: number;
 }
 
+/** Two forms of a model, and the data on which their layers are compared. */
 export interface CompareLayersRequest {
   readonly floatModel: Model;
   readonly quantizedModel: Model;

@@ -15,6 +15,7 @@ import { type McNemar, mcNemar, pairedBootstrap } from './paired-comparison.ts';
 import { type NamedSession, type PassOptions, passOverData } from './pass-over-data.ts';
 import { SampleLog } from './sample-log.ts';
 
+/** Data, and what counts on it. */
 export interface EvaluationOptions extends PassOptions {
   /** Metrics by name. Default: all that fit the task; none where there are no labels. */
   readonly metrics?: readonly MetricName[];
@@ -49,6 +50,7 @@ export interface PairedChange {
   readonly mcNemar?: McNemar;
 }
 
+/** A model and how it differs from the reference. */
 export interface CandidateEvaluation extends ModelEvaluation {
   readonly agreement: Agreement;
   /** What could not be compared, in words. */
@@ -57,6 +59,7 @@ export interface CandidateEvaluation extends ModelEvaluation {
   readonly paired?: PairedChange;
 }
 
+/** The reference and every candidate, measured in one pass over the data. */
 export interface ModelComparison {
   readonly reference: ModelEvaluation;
   readonly candidates: readonly CandidateEvaluation[];

@@ -1,6 +1,7 @@
 import type { Feeds, Session } from '../runtime/index.ts';
 import { quantile } from './intervals.ts';
 
+/** Time of one run, after warm-up. */
 export interface Latency {
   readonly batch: number;
   readonly runs: number;

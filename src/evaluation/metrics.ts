@@ -15,6 +15,7 @@ export interface MetricFigure {
   readonly interval?: readonly [number, number];
 }
 
+/** What a metric needs, computes and means. */
 export interface MetricRow {
   /** Rates drop in percentage points, the others in relative percent. */
   readonly kind: 'rate' | 'error' | 'score';
@@ -46,6 +47,7 @@ const topK =
   (columns) =>
     Float64Array.from(columnsOf(columns, 'classes').rank, (rank) => (rank < k ? 1 : 0));
 
+/** Every metric, by name: a task reports the rows that name it. */
 export const metrics = {
   'top-1': {
     kind: 'rate',
@@ -122,6 +124,7 @@ export const metrics = {
   },
 } as const satisfies Record<string, MetricRow>;
 
+/** A row of `metrics`. */
 export type MetricName = keyof typeof metrics;
 
 const rows: Readonly<Record<string, MetricRow>> = metrics;

@@ -2,6 +2,7 @@ import { type Aggregate, bootstrapInterval } from './intervals.ts';
 
 /** Two models on the same samples: a small drop is only visible when each sample is compared with itself. */
 
+/** The exact test on the samples that only one of two models gets right (McNemar 1947). */
 export interface McNemar {
   /** Samples that only the first model got right, and only the second. */
   readonly onlyFirst: number;

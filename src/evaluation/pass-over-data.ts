@@ -9,6 +9,7 @@ export interface NamedSession {
   readonly session: Session;
 }
 
+/** The data of one pass, and how it is taken. */
 export interface PassOptions {
   readonly dataset: Dataset;
   /** Samples per run, at most. Default 32. */

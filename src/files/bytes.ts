@@ -1,5 +1,6 @@
 /** Where bytes come from and go to. Files, HTTP ranges, Blobs and memory all look like this. */
 
+/** Bytes that are read in pieces: a file, a Blob, a URL, memory. */
 export interface ByteSource {
   /** What a person would call it: a path, a URL, a file name. For messages only. */
   readonly name: string;

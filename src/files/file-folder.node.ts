@@ -5,6 +5,7 @@ import { fail } from '../tensor/index.ts';
 import type { ByteSink, SinkFolder } from './bytes.ts';
 import { fileError } from './file-error.node.ts';
 
+/** What may be done to a folder. */
 export interface FolderOptions {
   /** Replace files that are already there. Default false: they are an error before anything is written. */
   readonly force?: boolean;

@@ -27,4 +27,5 @@ export interface StringTensor {
   readonly data: readonly Uint8Array[];
 }
 
+/** What a node takes for an attribute: the attribute itself, or a plain value whose type is clear. */
 export type AttributeLike = number | string | readonly number[] | readonly string[] | Graph | Attribute;

@@ -2,6 +2,7 @@ import { fail } from '../tensor/index.ts';
 import type { Attribute, AttributeLike } from './attribute.ts';
 import { Graph } from './graph.ts';
 
+/** What a new node is made from. */
 export interface NodeInit {
   readonly op: string;
   readonly inputs: readonly string[];

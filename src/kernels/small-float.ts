@@ -30,6 +30,7 @@ export const smallFloats = {
 
 export type SmallFloatName = keyof typeof smallFloats;
 
+/** What becomes of values beyond the largest finite one. */
 export interface FloatEncodeOptions {
   /** Values beyond the largest finite one become it, ±Inf too; otherwise they become Inf, or NaN without Inf. */
   readonly saturate?: boolean;

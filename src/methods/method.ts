@@ -20,6 +20,7 @@ export interface Compute {
   readonly signal?: AbortSignal;
 }
 
+/** The codes of a weight, and what the method has to say about them. */
 export interface MethodResult {
   readonly quantized: QuantizedTensor;
   readonly diagnostics: QuantizationError;

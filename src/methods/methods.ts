@@ -11,4 +11,5 @@ export const methods = {
   },
 } as const satisfies Record<string, Method>;
 
+/** A row of `methods`. */
 export type MethodName = keyof typeof methods;

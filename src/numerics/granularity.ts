@@ -9,8 +9,11 @@ export type Granularity =
   /** One scale per run of `size` values along `axis`: [8, 16] with axis 1, size 4 has 8 x 4 scales. */
   | { readonly kind: 'per-group'; readonly axis: number; readonly size: number };
 
+/** One scale for the whole tensor. */
 export const perTensor: Granularity = { kind: 'per-tensor' };
+/** One scale for each index of `axis`. */
 export const perChannel = (axis: number): Granularity => ({ kind: 'per-channel', axis });
+/** One scale for each run of `size` values along `axis`. */
 export const perGroup = (axis: number, size: number): Granularity => ({ kind: 'per-group', axis, size });
 
 /** Shape of the scales of a tensor: [] per tensor, [C] per channel, dims with axis divided per group. */

@@ -21,6 +21,7 @@ export interface SchemeTemplate extends RangeChoice {
  */
 export type PresetKind = 'static' | 'dynamic' | 'weight-only' | 'float' | 'fp8';
 
+/** What a name such as q4 stands for. */
 export interface Preset {
   readonly kind: PresetKind;
   /** One sentence for `--help` and the report. */
@@ -204,6 +205,7 @@ export const presets = {
   },
 } as const satisfies Record<string, Preset>;
 
+/** A row of `presets`. */
 export type PresetName = keyof typeof presets;
 
 /** The scheme of a tensor whose channels or groups lie along `axis`. */

@@ -6,6 +6,7 @@ import type { QuantizedTensor } from './quantized-tensor.ts';
 import { rowTiles } from './row-tiles.ts';
 import type { Scheme } from './scheme.ts';
 
+/** How ranges are searched, and how errors are weighted. */
 export interface QuantizeTensorOptions {
   /** How ranges are found; default: what the format says (min-max, mse up to 4 bits). */
   readonly range?: RangeSearch;

@@ -4,6 +4,7 @@ import type { LimitRecord, MeasurementRecord, OutputRecord, RunRecord } from './
 import { tableWidth, textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount, formatDecibels, formatRatio, formatSeconds } from './units.ts';
 
+/** How a terminal wants its text. */
 export interface FormatOptions {
   /** Terminal colours. Default false. */
   readonly color?: boolean;

@@ -1,8 +1,11 @@
+import type { KeptNodeRecord, QuantizedWeightRecord } from '../graph/index.ts';
+
 /**
  * The record of a run: everything that was asked, done and measured. The terminal table, the JSON output
  * and the card inside the file are drawn from it. Schema version 1; fields are added, never repurposed.
  */
 
+/** Everything that one run was asked, did and measured. */
 export interface RunRecord {
   readonly schema: 1;
   readonly command: 'quantize' | 'evaluate' | 'compare';
@@ -21,6 +24,7 @@ export interface RunRecord {
   readonly seconds: number;
 }
 
+/** What it ran on. */
 export interface MachineRecord {
   readonly cpu: string | undefined;
   readonly cores: number;
@@ -30,12 +34,14 @@ export interface MachineRecord {
   readonly threads: number;
 }
 
+/** A model on disk. */
 export interface FileRecord {
   readonly path: string;
   /** Model file and external data together. */
   readonly sizeBytes: number;
 }
 
+/** How activation ranges were found. */
 export interface CalibrationRecord {
   readonly data: string;
   readonly samples: number;
@@ -43,6 +49,7 @@ export interface CalibrationRecord {
   readonly seconds: number;
 }
 
+/** A figure of a model on the evaluation data. */
 export interface MetricRecord {
   /** 'top-1', 'accuracy', 'f1', 'mse', 'mae', 'perplexity'. */
   readonly name: string;
@@ -55,6 +62,7 @@ export interface MetricRecord {
   readonly interval?: readonly [number, number];
 }
 
+/** Time of one run at one batch size, after warm-up. */
 export interface LatencyRecord {
   readonly batch: number;
   readonly runs: number;
@@ -62,6 +70,7 @@ export interface LatencyRecord {
   readonly p95Ms: number;
 }
 
+/** What one model file was measured to be. */
 export interface MeasurementRecord {
   readonly file: FileRecord;
   readonly metrics: readonly MetricRecord[];
@@ -84,25 +93,14 @@ export interface AgreementRecord {
   }[];
 }
 
-export interface QuantizedTensorRecord {
-  readonly name: string;
-  readonly node: string;
-  readonly op: string;
-  readonly format: string;
-  readonly granularity: string;
-  readonly values: number;
-  readonly floatBytes: number;
-  readonly codeBytes: number;
-  readonly scaleBytes: number;
-  readonly zeroPointBytes: number;
-}
-
+/** How far the output of one layer is from that of the float model. */
 export interface LayerRecord {
   readonly node: string;
   readonly value: string;
   readonly sqnrDb: number;
 }
 
+/** A limit and what it was held against. */
 export interface LimitRecord {
   /** As the user wrote it: '0.5%', 'top-1>=0.9'. */
   readonly text: string;
@@ -113,6 +111,7 @@ export interface LimitRecord {
   readonly value: number;
 }
 
+/** One preset: what was written, what it cost, or why there is nothing. */
 export interface OutputRecord {
   readonly preset: string;
   /** 'done', 'limit-not-met', 'not-applicable' (with `why`), 'planned' (dry run). */
@@ -120,8 +119,8 @@ export interface OutputRecord {
   readonly why?: string;
   readonly file?: FileRecord;
   readonly predictedSizeBytes?: number;
-  readonly tensors: readonly QuantizedTensorRecord[];
-  readonly kept: readonly { readonly node: string; readonly op: string; readonly why: string }[];
+  readonly tensors: readonly QuantizedWeightRecord[];
+  readonly kept: readonly KeptNodeRecord[];
   readonly notes: readonly string[];
   readonly measurement?: MeasurementRecord;
   readonly agreement?: AgreementRecord;

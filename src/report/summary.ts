@@ -30,12 +30,14 @@ export interface ModelSummary {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** An input or output of a model; open dimensions are names or '?'. */
 export interface PortSummary {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly (number | string)[];
 }
 
+/** A constant of a model. */
 export interface TensorSummary {
   readonly name: string;
   readonly dtype: string;

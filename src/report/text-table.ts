@@ -1,5 +1,6 @@
 /** Tables of text cells, for terminals and for Markdown. */
 
+/** A column of a table: its title, and the text of each row. */
 export interface Column<Row> {
   readonly title: string;
   readonly align?: 'left' | 'right';

@@ -4,6 +4,7 @@ import { capabilities } from './capabilities.ts';
 import type { Runtime, RuntimeName } from './runtime.ts';
 import { WorkerRuntime } from './worker-runtime.ts';
 
+/** How a runtime is started. */
 export interface RuntimeOptions {
   /** Threads inside one operator. Default: all cores for `native`, 1 for `wasm` and `webgpu`. */
   readonly threads?: number;

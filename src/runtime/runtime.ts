@@ -15,6 +15,7 @@ export type RuntimeModel =
       readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
     };
 
+/** How a model is loaded. */
 export interface LoadOptions {
   /** Threads inside one operator; default: what `capabilities` says. */
   readonly threads?: number;
@@ -28,6 +29,7 @@ export interface LoadOptions {
   readonly name?: string;
 }
 
+/** Tensors by the name of the input they feed. */
 export type Feeds = Readonly<Record<string, Tensor>>;
 
 /** A loaded model. `run` never blocks the caller's event loop. */
@@ -41,6 +43,7 @@ export interface Session {
   release(): Promise<void>;
 }
 
+/** onnxruntime-node, onnxruntime-web as WebAssembly, onnxruntime-web on WebGPU. */
 export type RuntimeName = 'native' | 'wasm' | 'webgpu';
 
 /** ONNX Runtime behind one interface: onnxruntime-node, or onnxruntime-web in Node and in the page. */

@@ -3,12 +3,14 @@
  * Sub-byte types are packed low bits first, as ONNX, GGUF and safetensors all store them.
  */
 
+/** What an element type is. */
 export interface DTypeRow {
   /** Bits of one stored element; 0 where elements have no fixed size. */
   readonly bits: number;
   readonly kind: 'float' | 'signed' | 'unsigned' | 'bool' | 'complex' | 'string';
 }
 
+/** Every element type. */
 export const dtypes = {
   float32: { bits: 32, kind: 'float' },
   float64: { bits: 64, kind: 'float' },
@@ -38,6 +40,7 @@ export const dtypes = {
   string: { bits: 0, kind: 'string' },
 } as const satisfies Record<string, DTypeRow>;
 
+/** A row of `dtypes`. */
 export type DType = keyof typeof dtypes;
 
 /** Bytes that `count` elements of `dtype` take, packed. Strings have no fixed size: NaN. */

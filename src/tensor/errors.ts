@@ -6,12 +6,14 @@
  * To add one: a line in `ErrorDetails`, a row in `messages`, a test that holds the full text.
  */
 
+/** The details of each error, by its code. */
 export interface ErrorDetails {
   'calibration/empty': { value: string };
   'calibration/no-samples': { dataset: string };
   'calibration/not-finite': { value: string; node: string; got: string };
   'calibration/unknown-value': { value: string };
   'command/unknown': { got: string; nearest?: string; known: readonly string[] };
+  'compare/too-few': { got: number };
   'data/count-mismatch': { first: string; firstCount: number; other: string; otherCount: number };
   'data/dtype': { input: string; file: string; got: string; wanted: string };
   'data/empty': { path: string };
@@ -52,21 +54,23 @@ export interface ErrorDetails {
   'flag/missing': { command: string; what: string; usage: string };
   'flag/unknown': { command: string; got: string; nearest?: string };
   'flag/value': { flag: string; got: string; wanted: string };
-  'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
-  'graph/not-lowered': { node: string; operator: string; why: string };
   'graph/function-growth': { function: string; limit: number };
+  'graph/not-lowered': { node: string; operator: string; why: string };
   'graph/opset-change': { node: string; from: number; to: number; why: string };
   'graph/opset-range': { opset: number; target: number; known: [number, number] };
   'graph/recursive-function': { function: string };
   'limit/bare-number': { text: string };
   'limit/malformed': { text: string };
+  'limit/no-baseline': { text: string };
+  'limit/no-data': { text: string };
   'limit/no-metric': { text: string; metric: string; known: readonly string[] };
   'lowering/form': { format: string; form: string };
   'lowering/opset': { got: number; wanted: number; what: string };
   'lowering/range-missing': { value: string };
+  'name/unknown': { what: string; got: string; known: readonly string[] };
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
@@ -117,12 +121,10 @@ export interface ErrorDetails {
   'runtime/run-failed': { model: string; runtime: string; message: string };
   'runtime/unavailable': { runtime: string; why: string };
   'runtime/worker-lost': { runtime: string; why: string };
-  'compare/too-few': { got: number };
-  'limit/no-baseline': { text: string };
-  'limit/no-data': { text: string };
-  'name/unknown': { what: string; got: string; known: readonly string[] };
+  'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
 }
 
+/** The codes of all errors. */
 export type ErrorCode = keyof ErrorDetails;
 
 const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = {
@@ -136,6 +138,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value '${d.value}' is not in the main graph of the model, so it cannot be calibrated. Name an input or an output of a node outside subgraphs.`,
   'command/unknown': (d) =>
     `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
+  'compare/too-few': (d) =>
+    `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
   'data/count-mismatch': (d) =>
     `${d.first} holds ${d.firstCount} samples, but ${d.other} holds ${d.otherCount}. Every array of a dataset wants one row per sample; check that the files belong together.`,
   'data/dtype': (d) =>
@@ -204,24 +208,49 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'flag/unknown': (d) =>
     `lowbit ${d.command} has no flag '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} See lowbit ${d.command} --help.`,
   'flag/value': (d) => `${d.flag} wants ${d.wanted}, got ${d.got}.`,
-  'tensor/byte-length': (d) =>
-    `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'graph/attribute-type': (d) =>
     `Attribute '${d.attribute}' of ${d.node} is ${d.got}, but the operator wants ${d.wanted}. The model is not valid ONNX; export it again.`,
   'graph/cycle': (d) =>
     `Graph '${d.graph}' has a cycle through ${d.node}: a node waits for its own result. The model is not valid ONNX; export it again.`,
   'graph/duplicate-value': (d) =>
     `Value '${d.value}' is produced twice, the second time by ${d.node}; every name wants one producer. The model is not valid ONNX; export it again.`,
-  'graph/not-lowered': (d) =>
-    `${d.node} (${d.operator}) cannot be written with standard ONNX operators: ${d.why}. Export the model without it.`,
   'graph/function-growth': (d) =>
     `Inlining function '${d.function}' would make more than ${d.limit} nodes. The model's functions call each other too often; export it without functions.`,
+  'graph/not-lowered': (d) =>
+    `${d.node} (${d.operator}) cannot be written with standard ONNX operators: ${d.why}. Export the model without it.`,
   'graph/opset-change': (d) =>
     `${d.node} cannot be raised from opset ${d.from} to ${d.to}: ${d.why}. Export the model with a newer opset.`,
   'graph/opset-range': (d) =>
     `The model speaks opset ${d.opset} and ${d.target} is wanted, but lowbit raises between ${d.known[0]} and ${d.known[1]} only. Export the model with an opset in that range.`,
   'graph/recursive-function': (d) =>
     `Function '${d.function}' calls itself, which ONNX forbids. The model is not valid; export it again.`,
+  'limit/bare-number': (d) =>
+    `Limit '${d.text}' is a bare number, and nobody can tell a fraction from points. Write '${d.text}%': percentage points for rates (accuracy, F1), relative percent for errors.`,
+  'limit/malformed': (d) =>
+    `Limit '${d.text}' cannot be read. Write a largest drop as '0.5%', or a bound on a metric as 'top-1>=0.9' or 'mse<=0.02'.`,
+  'limit/no-baseline': (d) =>
+    `The limit '${d.text}' is a drop against another model, and none was named. Give the float model with --against.`,
+  'limit/no-data': (d) =>
+    `The limit '${d.text}' cannot be checked: there is no labelled data to evaluate on. Give some with --evaluate.`,
+  'limit/no-metric': (d) =>
+    `Limit '${d.text}' needs ${d.metric}, which was not measured. Measured: ${d.known.length > 0 ? d.known.join(', ') : 'nothing'}. Give evaluation data with labels, or name a measured metric.`,
+  'lowering/form': (d) =>
+    `Form '${d.form}' has no operators for ${d.format} activations. Use the QDQ form, or 8-bit activations.`,
+  'lowering/opset': (d) =>
+    `The model speaks opset ${d.got}, but ${d.what} needs opset ${d.wanted}. Raise it first (raiseOpset).`,
+  'lowering/range-missing': (d) =>
+    `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
+  'name/unknown': (d) => `Unknown ${d.what} '${d.got}'. Known: ${d.known.join(', ')}.`,
+  'numerics/axis': (d) =>
+    `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
+  'numerics/group-size': (d) =>
+    `Group size ${d.size} of the scheme is not a positive integer. Use 32, 64 or 128.`,
+  'numerics/not-finite': (d) =>
+    `Value ${d.index} of ${d.name} is ${d.value}; only finite numbers can be quantized. The training diverged or the file is damaged; mend the weight or keep this tensor float.`,
+  'numerics/not-real': (d) =>
+    `Tensor of ${d.dtype} holds no real numbers, so it has no float32 form. Keep it as it is.`,
+  'numerics/value-count': (d) =>
+    `${d.name} has ${d.got} values, but its shape [${d.dims.join(', ')}] wants ${d.wanted}. Give one value per element.`,
   'onnx/attribute': (d) =>
     `Attribute '${d.attribute}' of ${d.node} in ${d.file} ${d.what}. The model is not valid ONNX; export it again.`,
   'onnx/data-type': (d) =>
@@ -250,6 +279,18 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' in ${d.file} never makes the value '${d.value}', which ${d.reader} reads. The model is not valid ONNX; export it again.`,
   'onnx/version': (d) =>
     `${d.file} has ${d.what} ${d.got}, but lowbit reads ${d.wanted}. Export it again with another version.`,
+  'recipe/invalid': (d) => `The recipe is not valid:\n${d.problems.map((p) => `  ${p}`).join('\n')}`,
+  'recipe/needs-calibration': (d) =>
+    `Preset '${d.preset}' needs data to calibrate its activation ranges, and none was given. Give some with --calibrate (100 to 1000 typical samples), or choose a preset that needs none: int8-dynamic, q8, q4, fp16.`,
+  'recipe/no-transformers-name': (d) =>
+    `transformers.js has no file name for preset '${d.preset}'. It knows: ${d.known.join(', ')}. Choose one of them, or the plain layout.`,
+  'recipe/nothing-to-quantize': (d) =>
+    `Preset '${d.preset}' finds nothing to quantize in this model: ${d.why}. Choose another preset ('lowbit presets' lists them).`,
+  'recipe/pattern-unmatched': (d) =>
+    `The ${d.key} pattern '${d.pattern}' matches no node's name, output or operator type in this model. Operator types: ${d.operators.join(', ')}. Nodes: ${d.layers.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. Correct the pattern; * stands for any characters.`,
+  'recipe/same-file': (d) =>
+    `Presets '${d.first}' and '${d.second}' would both be ${d.file}. Write them into different folders, or leave one out.`,
+  'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
   'runtime/config-key': (d) =>
     `Session configuration entry '${d.key}' does not start with 'session.'; no other keys reach ONNX Runtime from here. Write it as 'session.<name>'.`,
   'runtime/input-mismatch': (d) =>
@@ -270,47 +311,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The ${d.runtime} runtime cannot start: ${d.why}. 'native' needs the package onnxruntime-node, 'webgpu' a graphics adapter, 'wasm' onnxruntime-web.`,
   'runtime/worker-lost': (d) =>
     `The worker of the ${d.runtime} runtime is gone: ${d.why}. Create a new runtime; if memory ran out, use smaller batches.`,
-  'limit/bare-number': (d) =>
-    `Limit '${d.text}' is a bare number, and nobody can tell a fraction from points. Write '${d.text}%': percentage points for rates (accuracy, F1), relative percent for errors.`,
-  'limit/malformed': (d) =>
-    `Limit '${d.text}' cannot be read. Write a largest drop as '0.5%', or a bound on a metric as 'top-1>=0.9' or 'mse<=0.02'.`,
-  'limit/no-metric': (d) =>
-    `Limit '${d.text}' needs ${d.metric}, which was not measured. Measured: ${d.known.length > 0 ? d.known.join(', ') : 'nothing'}. Give evaluation data with labels, or name a measured metric.`,
-  'lowering/form': (d) =>
-    `Form '${d.form}' has no operators for ${d.format} activations. Use the QDQ form, or 8-bit activations.`,
-  'lowering/opset': (d) =>
-    `The model speaks opset ${d.got}, but ${d.what} needs opset ${d.wanted}. Raise it first (raiseOpset).`,
-  'lowering/range-missing': (d) =>
-    `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
-  'numerics/axis': (d) =>
-    `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
-  'numerics/group-size': (d) =>
-    `Group size ${d.size} of the scheme is not a positive integer. Use 32, 64 or 128.`,
-  'numerics/not-finite': (d) =>
-    `Value ${d.index} of ${d.name} is ${d.value}; only finite numbers can be quantized. The training diverged or the file is damaged; mend the weight or keep this tensor float.`,
-  'numerics/not-real': (d) =>
-    `Tensor of ${d.dtype} holds no real numbers, so it has no float32 form. Keep it as it is.`,
-  'numerics/value-count': (d) =>
-    `${d.name} has ${d.got} values, but its shape [${d.dims.join(', ')}] wants ${d.wanted}. Give one value per element.`,
-  'recipe/invalid': (d) => `The recipe is not valid:\n${d.problems.map((p) => `  ${p}`).join('\n')}`,
-  'recipe/needs-calibration': (d) =>
-    `Preset '${d.preset}' needs data to calibrate its activation ranges, and none was given. Give some with --calibrate (100 to 1000 typical samples), or choose a preset that needs none: int8-dynamic, q8, q4, fp16.`,
-  'recipe/no-transformers-name': (d) =>
-    `transformers.js has no file name for preset '${d.preset}'. It knows: ${d.known.join(', ')}. Choose one of them, or the plain layout.`,
-  'recipe/nothing-to-quantize': (d) =>
-    `Preset '${d.preset}' finds nothing to quantize in this model: ${d.why}. Choose another preset ('lowbit presets' lists them).`,
-  'recipe/pattern-unmatched': (d) =>
-    `The ${d.key} pattern '${d.pattern}' matches no node's name, output or operator type in this model. Operator types: ${d.operators.join(', ')}. Nodes: ${d.layers.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. Correct the pattern; * stands for any characters.`,
-  'recipe/same-file': (d) =>
-    `Presets '${d.first}' and '${d.second}' would both be ${d.file}. Write them into different folders, or leave one out.`,
-  'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
-  'compare/too-few': (d) =>
-    `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
-  'limit/no-baseline': (d) =>
-    `The limit '${d.text}' is a drop against another model, and none was named. Give the float model with --against.`,
-  'limit/no-data': (d) =>
-    `The limit '${d.text}' cannot be checked: there is no labelled data to evaluate on. Give some with --evaluate.`,
-  'name/unknown': (d) => `Unknown ${d.what} '${d.got}'. Known: ${d.known.join(', ')}.`,
+  'tensor/byte-length': (d) =>
+    `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
 };
 
 /** What the command line exits with: 2 bad input or environment, 3 a limit not met, 130 interrupted. */

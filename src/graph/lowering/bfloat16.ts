@@ -8,6 +8,7 @@ import type { LoweringResult, NodeFilter } from './lowering.ts';
 import { requireOpset } from './require-opset.ts';
 import { Rewrite } from './rewrite.ts';
 
+/** Which nodes may store their weights so. */
 export interface Bfloat16Options {
   readonly filter?: NodeFilter;
 }

@@ -11,6 +11,7 @@ import { Rewrite, type Rule } from './rewrite.ts';
 import type { Scope } from './scope.ts';
 import { lowerToStoredCodes } from './stored-codes.ts';
 
+/** What dynamic quantization does to each kind of layer. */
 export interface DynamicOptions {
   readonly quantizer: WeightQuantizer;
   readonly filter?: NodeFilter;

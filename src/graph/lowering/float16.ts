@@ -12,6 +12,7 @@ import { type LoweringResult, type Magnitudes, magnitudesOf, type NodeFilter } f
 import { Rewrite } from './rewrite.ts';
 import { type FoundConstant, type Scope, scopesOf } from './scope.ts';
 
+/** What stays float32, and what the ports of the model are. */
 export interface Float16Options {
   readonly filter?: NodeFilter;
   /** Inputs and outputs of the model stay float32, with a Cast behind and before them. Default true. */

@@ -16,6 +16,7 @@ import { Rewrite } from './rewrite.ts';
 import { constantIn } from './scope.ts';
 import { lowerToStoredCodes, type StoredFormat } from './stored-codes.ts';
 
+/** Format and form of float8 weights and activations. */
 export interface Float8Options {
   readonly quantizer: WeightQuantizer;
   readonly filter?: NodeFilter;

@@ -9,6 +9,7 @@ import { lowerToDequantizedMatMul } from './weight-only-dequantize.ts';
 import { lowerToGatherBlockQuantized } from './weight-only-gather.ts';
 import { lowerToMatMulNBits } from './weight-only-matmul.ts';
 
+/** What weight-only quantization does to each kind of layer. */
 export interface WeightOnlyOptions {
   readonly quantizer: WeightQuantizer;
   readonly filter?: NodeFilter;

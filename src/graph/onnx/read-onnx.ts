@@ -20,6 +20,7 @@ const OPSETS = { first: 7, last: 26 };
 /** IR versions: 3 brought operator sets, 13 is of ONNX 1.23. */
 const IR_VERSIONS = { first: 3, last: 13 };
 
+/** A model file, and where its external data is looked up. */
 export interface OnnxInput {
   readonly source: ByteSource;
   /** Where external data is looked up; without it, a model that has some is refused. */

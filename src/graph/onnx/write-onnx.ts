@@ -10,6 +10,7 @@ import { writeParts } from './write-parts.ts';
 /** ONNX Runtime refuses a protobuf of 2 GiB or more; a little is left for what it adds. */
 export const EMBEDDED_LIMIT_BYTES = 2 ** 31 - 2 ** 20;
 
+/** Where a model goes and how it is split. */
 export interface WriteOnnxOptions {
   readonly folder: SinkFolder;
   /** File name of the model, e.g. 'model.onnx'. */
@@ -22,6 +23,7 @@ export interface WriteOnnxOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What was written: the files that make up the model. */
 export interface WrittenFiles {
   /** The model file first, then its external data. */
   readonly files: readonly { readonly name: string; readonly sizeBytes: number }[];

@@ -9,6 +9,7 @@ export interface ChannelMoments {
   readonly std: Float32Array;
 }
 
+/** What absorption needs to know of the activations. */
 export interface AbsorbContext extends PassContext {
   /**
    * Moments of the first layer's output (before its activation), by value name, measured on calibration

@@ -11,6 +11,7 @@ import {
 } from './linear-layer.ts';
 import type { PassContext, PassResult } from './pass.ts';
 
+/** What the analytic correction needs to know of weights and activations. */
 export interface CorrectBiasContext extends PassContext {
   /** Mean of each channel of a layer's input, by value name, measured on calibration data. */
   readonly means: ReadonlyMap<string, Float32Array>;

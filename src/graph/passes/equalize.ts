@@ -24,6 +24,7 @@ import type { PassContext, PassResult } from './pass.ts';
  */
 export type ClipChoice = 'exact' | 'measured' | 'leave';
 
+/** How a Clip between two layers is treated. */
 export interface EqualizeContext extends PassContext {
   /** Default: `measured` when `maxima` are given, else `exact`. */
   readonly clip?: ClipChoice;
@@ -31,6 +32,7 @@ export interface EqualizeContext extends PassContext {
   readonly maxima?: ReadonlyMap<string, Float32Array>;
 }
 
+/** What was changed, and the scales it took. */
 export interface EqualizeResult extends PassResult {
   /** s per channel by value name: that value is now 1 / s of what it was. */
   readonly scales: ReadonlyMap<string, Float32Array>;

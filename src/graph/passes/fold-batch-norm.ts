@@ -10,6 +10,7 @@ import { constantOf, floatsOf, numbersOf } from './constant.ts';
 import { inferShapes } from './infer-shapes.ts';
 import { type Enclosing, everyGraph, type PassContext, type PassResult } from './pass.ts';
 
+/** What is folded beside batch norms. */
 export interface FoldBatchNormOptions extends PassContext {
   /** Also folds Mul, Div, Add and Sub by per-channel constants that follow a convolution or Gemm. */
   readonly constants?: boolean;

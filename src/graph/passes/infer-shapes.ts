@@ -15,6 +15,7 @@ import {
   unknown,
 } from './shape-rules/index.ts';
 
+/** What inference may believe. */
 export interface InferShapesOptions {
   /** Whether the model's own annotations of intermediate values count where the rules know less. Default true. */
   readonly annotations?: boolean;

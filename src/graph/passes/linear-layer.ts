@@ -30,6 +30,7 @@ export interface LinearLayer {
   readonly layout: WeightLayout;
 }
 
+/** Where the weight of an input and an output channel lies in the array. */
 export interface WeightLayout {
   readonly groups: number;
   readonly outPerGroup: number;
