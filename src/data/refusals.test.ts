@@ -253,3 +253,19 @@ test('a link that leaves the folder is not followed', async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test('parts of one input that differ', async () => {
+  const npy = (dtype: string, values: ArrayBufferView) =>
+    Uint8Array.from([
+      ...[0x93, ...encode('NUMPY'), 1, 0],
+      ...[60, 0, ...encode(`{'descr': '${dtype}', 'fortran_order': False, 'shape': (1, 3)}`.padEnd(59)), 10],
+      ...new Uint8Array(values.buffer),
+    ]);
+  const files = {
+    'a.npy': npy('<f4', Float32Array.of(1, 2, 3)),
+    'b.npy': npy('<i4', Int32Array.of(1, 2, 3)),
+  };
+  expect(await refusal(files, x3, raw({ file: ['a.npy', 'b.npy'] }))).toBe(
+    '2 data/parts-differ: The files of one input differ: a.npy: 1 rows of float32 [3], but b.npy: 1 rows of int32 [3]. Write them with the same element type and shape.',
+  );
+});

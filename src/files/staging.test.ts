@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { memoryFolder, type SinkFolder, stageInFolder, stageInMemory } from './index.ts';
+import { memoryFolder, outputPlace, type SinkFolder, stageInFolder, stageInMemory } from './index.ts';
+import * as page from './platform.web.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -68,4 +69,17 @@ test('staging in memory publishes into any folder', async () => {
   expect(destination.files.size).toBe(0);
   await staging.publish(['a.onnx_data', 'a.onnx']);
   expect([...destination.files.keys()]).toEqual(['a.onnx_data', 'a.onnx']);
+});
+
+test('a file cannot hold several outputs, and a page has no folders', async () => {
+  const file = join(folder, 'a.onnx');
+  await writeFile(file, 'model');
+  await expect(outputPlace(file, true)).rejects.toThrow(
+    `${file} is a file, but the output needs a folder. Name a folder, or one preset and a file.`,
+  );
+  const refusal =
+    'The folder out cannot be opened: a page has no folders. Write to memory and offer the bytes for download.';
+  await expect(page.openFolder('out')).rejects.toThrow(refusal);
+  await expect(page.outputPlace('out', true)).rejects.toThrow(refusal);
+  await expect(page.stageInFolder('out', { names: [] })).rejects.toThrow(refusal);
 });

@@ -1,4 +1,4 @@
-import { elementCount } from '../tensor/index.ts';
+import { elementCount, fail } from '../tensor/index.ts';
 
 /** How many values share one scale. */
 export type Granularity =
@@ -16,13 +16,28 @@ export const perChannel = (axis: number): Granularity => ({ kind: 'per-channel',
 /** One scale for each run of `size` values along `axis`. */
 export const perGroup = (axis: number, size: number): Granularity => ({ kind: 'per-group', axis, size });
 
-/** Shape of the scales of a tensor: [] per tensor, [C] per channel, dims with axis divided per group. */
+/** @throws numerics/axis, numerics/group-size when a tensor of this shape cannot be divided so. */
+export function checkGranularity(granularity: Granularity, dims: readonly number[]): void {
+  if (granularity.kind === 'per-tensor') return;
+  const { axis } = granularity;
+  if (!Number.isInteger(axis) || axis < 0 || axis >= dims.length)
+    fail('numerics/axis', { axis, dims: [...dims] });
+  if (granularity.kind === 'per-channel') return;
+  const { size } = granularity;
+  if (!Number.isInteger(size) || size < 1) fail('numerics/group-size', { size });
+}
+
+/**
+ * Shape of the scales of a tensor: [] per tensor, [C] per channel, dims with axis divided per group.
+ * @throws numerics/axis, numerics/group-size
+ */
 export function scaleDims(granularity: Granularity, dims: readonly number[]): number[] {
+  checkGranularity(granularity, dims);
   switch (granularity.kind) {
     case 'per-tensor':
       return [];
     case 'per-channel':
-      return [dims[granularity.axis] ?? 1];
+      return [dims[granularity.axis]!];
     case 'per-group':
       return dims.map((d, i) => (i === granularity.axis ? Math.ceil(d / granularity.size) : d));
   }

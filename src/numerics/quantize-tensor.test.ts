@@ -113,6 +113,6 @@ test('what cannot be quantized is refused by name', async () => {
     `"Axis 1 of the scheme is not an axis of a tensor of shape [2]; wanted 0 to 0. Choose one of those, or per-tensor."`,
   );
   expect(await refuse([1, 2], [2], perGroup(0, 0) as never)).toMatchInlineSnapshot(
-    `"Invalid typed array length: Infinity"`,
+    `"Group size 0 of the scheme is not a positive integer. Use 32, 64 or 128."`,
   );
 });

@@ -1,5 +1,5 @@
-import { elementCount, fail } from '../tensor/index.ts';
-import type { Granularity } from './granularity.ts';
+import { elementCount } from '../tensor/index.ts';
+import { checkGranularity, type Granularity } from './granularity.ts';
 import type { RowLayout } from './number-format.ts';
 
 /**
@@ -88,12 +88,11 @@ function movesOfChannels(outer: number, size: number, inner: number): Move | und
 }
 
 function viewOf(granularity: Granularity, dims: readonly number[]): View {
+  checkGranularity(granularity, dims);
   const count = elementCount(dims);
   if (granularity.kind === 'per-tensor')
     return { rows: 1, layout: { length: count, block: Math.max(1, count) } };
   const { axis } = granularity;
-  if (!Number.isInteger(axis) || axis < 0 || axis >= dims.length)
-    fail('numerics/axis', { axis, dims: [...dims] });
   const outer = elementCount(dims.slice(0, axis));
   const inner = elementCount(dims.slice(axis + 1));
   const size = dims[axis]!;
@@ -106,7 +105,6 @@ function viewOf(granularity: Granularity, dims: readonly number[]): View {
     };
   }
   const block = granularity.size;
-  if (!Number.isInteger(block) || block < 1) fail('numerics/group-size', { size: block });
   return {
     rows: outer * inner,
     layout: { length: size, block },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, test } from 'vitest';
-import { openFile, openFolder } from '../../files/index.ts';
+import { memoryFolder, openFile, openFolder } from '../../files/index.ts';
 import { Graph, Model, readOnnx, tensorInfo, type Weight, writeOnnx } from '../index.ts';
 
 /**
@@ -97,3 +97,11 @@ test.skipIf(process.env.LOWBIT_LARGE === undefined)(
 
 /** Highest resident memory of this process so far. */
 const peakBytes = () => process.resourceUsage().maxRSS * 1024;
+
+test('a model beyond 2 GiB goes into no single file, and no byte of it is read to know that', async () => {
+  const folder = memoryFolder();
+  await expect(writeOnnx(largeModel(), { folder, name: 'large.onnx', externalData: false })).rejects.toThrow(
+    /^large\.onnx would be 24159196\d\d bytes, but ONNX Runtime reads at most 2146435072 from one file\. Write the weights as external data\.$/,
+  );
+  expect(folder.files.size).toBe(0);
+});
