@@ -101,7 +101,7 @@ const peakBytes = () => process.resourceUsage().maxRSS * 1024;
 test('a model beyond 2 GiB goes into no single file, and no byte of it is read to know that', async () => {
   const folder = memoryFolder();
   await expect(writeOnnx(largeModel(), { folder, name: 'large.onnx', externalData: false })).rejects.toThrow(
-    /^large\.onnx would be 24159196\d\d bytes, but ONNX Runtime reads at most 2146435072 from one file\. Write the weights as external data\.$/,
+    /^large\.onnx would be 2415919\d{3} bytes, but ONNX Runtime reads at most 2146435072 from one file\. Write the weights as external data\.$/,
   );
   expect(folder.files.size).toBe(0);
 });
