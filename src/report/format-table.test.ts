@@ -109,6 +109,14 @@ test('colours change nothing but the colour', () => {
   expect(coloured.replace(/\u001b\[\d+m/g, '')).toBe(formatTable(sampleRecord, { width: 100 }));
 });
 
+test('a speedup measured in turns wins over the ratio of two medians', () => {
+  const [int8] = sampleRecord.outputs;
+  const latency = int8!.measurement!.latency.map((l) => ({ ...l, speedup: l.batch === 1 ? 1.5 : 2.5 }));
+  const outputs = [{ ...int8!, measurement: { ...int8!.measurement!, latency } }];
+  const text = formatTable({ ...sampleRecord, outputs }, { width: 120 });
+  expect(text).toMatch(/2\.41 ms {2}\(2\.90\) {2}1\.50x {2}14\.2 ms {2}\(15\.1\) {2}2\.50x/);
+});
+
 test('a plan', () => {
   expect(formatPlan(plannedRecord, { width: 100 })).toMatchInlineSnapshot(`
     "mobilenet.onnx  8.92 MB  plan only: nothing is written

@@ -133,7 +133,8 @@ const tailText = (latency: LatencyRecord | undefined) =>
 
 function speedText(row: ResultRow, float: ResultRow, batch: number, paint: Paint): string {
   const [own, before] = [latencyOf(row, batch), latencyOf(float, batch)];
-  if (row === float || own === undefined || before === undefined) return '';
-  const speed = before.medianMs / own.medianMs;
+  if (row === float || own === undefined) return '';
+  const speed = own.speedup ?? (before && before.medianMs / own.medianMs);
+  if (speed === undefined) return '';
   return paint(formatRatio(speed), speed >= 1.05 ? 'good' : speed <= 0.95 ? 'bad' : 'plain');
 }

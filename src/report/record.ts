@@ -68,6 +68,8 @@ export interface LatencyRecord {
   readonly runs: number;
   readonly medianMs: number;
   readonly p95Ms: number;
+  /** Against the float model, timed in turns with it; absent for the float model itself. */
+  readonly speedup?: number;
 }
 
 /** What one model file was measured to be. */
