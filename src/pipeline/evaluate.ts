@@ -7,7 +7,7 @@ import { type OpenedModel, openRunnable } from './open-model.ts';
 import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
 import { machineRecord, type RunContext, withContext } from './run-context.ts';
 import { simplifiedCopy } from './simplified-copy.ts';
-import { type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
+import { compareCost, type MeasuringData, measureCost, measuringData, verify } from './verify.ts';
 import { lowbitVersion } from './version.ts';
 
 /**
@@ -59,10 +59,16 @@ async function recordRun(
       const records: OutputRecord[] = [];
       let baseline: MeasurementRecord | undefined;
       for (const candidate of candidates) {
-        const { record, metrics } = await compareOne(context, subject, candidate, { measure, limits });
+        const { record, metrics, latency } = await compareOne(context, subject, candidate, {
+          measure,
+          limits,
+        });
         context.emit({ type: 'output', output: record });
         records.push(record);
-        baseline ??= { file: opened.file, metrics, ...(await costOf(context, subject, measure)) };
+        if (baseline === undefined) {
+          const memory = await costOf(context, subject, { ...measure, runs: 0 });
+          baseline = { file: opened.file, metrics, ...memory, latency };
+        }
       }
       baseline ??= await measureAlone(context, subject, measure);
       const { metrics } = baseline;
@@ -131,7 +137,7 @@ async function compareOne(
   reference: Subject,
   candidate: ModelInput,
   { measure, limits }: { measure: MeasureOptions; limits: RunOptions['limits'] },
-): Promise<{ record: OutputRecord; metrics: MeasurementRecord['metrics'] }> {
+): Promise<{ record: OutputRecord } & Pick<MeasurementRecord, 'metrics' | 'latency'>> {
   const started = performance.now();
   context.emit({ type: 'step', step: 'verify' });
   const opened = await openRunnable(candidate);
@@ -153,7 +159,8 @@ async function compareOne(
         }),
       },
     );
-    const cost = await costOf(context, { opened, session, data: reference.data }, measure);
+    const subject = { session, loadable: await opened.loadable() };
+    const cost = await compareCost(context, reference.session, subject, reference.data, measure);
     const record: OutputRecord = {
       preset: opened.name,
       status: result.limits.every((limit) => limit.met) ? 'done' : 'limit-not-met',
@@ -161,13 +168,13 @@ async function compareOne(
       tensors: [],
       kept: [],
       notes: result.notes,
-      measurement: { file: opened.file, metrics: result.candidate, ...cost },
+      measurement: { file: opened.file, metrics: result.candidate, ...cost.candidate },
       ...(result.agreement && { agreement: result.agreement }),
       limits: result.limits,
       ...(result.layers && { layers: result.layers }),
       seconds: (performance.now() - started) / 1000,
     };
-    return { record, metrics: result.baseline };
+    return { record, metrics: result.baseline, latency: cost.reference };
   } finally {
     await session.release();
     await opened.close();

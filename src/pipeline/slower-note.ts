@@ -16,16 +16,10 @@ const reasons: Readonly<Record<PresetKind, string>> = {
   fp8: 'no CPU computes in 8-bit floats: they are simulated',
 };
 
-/** Says where a result is slower than the float model, and why. */
-export function slowerNotes(
-  kind: PresetKind,
-  float: readonly LatencyRecord[],
-  quantized: readonly LatencyRecord[],
-): string[] {
-  const slower = quantized.flatMap((after) => {
-    const before = float.find((l) => l.batch === after.batch);
-    const speed = before === undefined ? 1 : before.medianMs / after.medianMs;
-    return speed < NOTABLE ? [`batch ${after.batch} (${speed.toFixed(2)}x)`] : [];
-  });
-  return slower.length === 0 ? [] : [`Slower than float at ${slower.join(' and ')}: ${reasons[kind]}.`];
+/** Says where a result is slower than the float model, and why. `slower`: slower in every turn of timing. */
+export function slowerNotes(kind: PresetKind, slower: readonly LatencyRecord[]): string[] {
+  const notable = slower.filter(({ speedup = 1 }) => speedup < NOTABLE);
+  if (notable.length === 0) return [];
+  const where = notable.map(({ batch, speedup }) => `batch ${batch} (${speedup!.toFixed(2)}x)`);
+  return [`Slower than float at ${where.join(' and ')}: ${reasons[kind]}.`];
 }

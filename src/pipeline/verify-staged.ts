@@ -2,10 +2,11 @@ import type { Model } from '../graph/index.ts';
 import type { FileRecord, OutputRecord } from '../report/index.ts';
 import type { RuntimeModel } from '../runtime/index.ts';
 import type { Lowered } from './lower-request.ts';
+import { qualityNotes } from './quality-notes.ts';
 import type { QuantizeRun } from './quantize-run.ts';
 import { presetRow } from './selection.ts';
 import { slowerNotes } from './slower-note.ts';
-import { measureCost, verify } from './verify.ts';
+import { compareCost, measureCost, verify } from './verify.ts';
 
 export type Verified = Pick<OutputRecord, 'status' | 'agreement' | 'layers' | 'limits' | 'notes' | 'why'> & {
   readonly measurement?: NonNullable<OutputRecord['measurement']>;
@@ -37,23 +38,33 @@ export async function verifyStaged(
         ...(lowered.load && { load: lowered.load }),
       }),
     });
+    const subject = { session, loadable, load };
+    const {
+      reference: floatLatency,
+      candidate: cost,
+      slower,
+    } = await compareCost(context, float.session, subject, float.data, measure);
     if (run.baseline === undefined) {
-      const cost = await measureCost(
-        context,
-        { session: float.session, loadable: await opened.loadable() },
-        float.data,
-        measure,
-      );
-      run.baseline = { file: opened.file, metrics: result.baseline, ...cost };
+      const own = { session: float.session, loadable: await opened.loadable() };
+      const { peakMemoryBytes } = await measureCost(context, own, float.data, { ...measure, runs: 0 });
+      run.baseline = {
+        file: opened.file,
+        metrics: result.baseline,
+        latency: floatLatency,
+        ...(peakMemoryBytes !== undefined && { peakMemoryBytes }),
+      };
     }
-    const cost = await measureCost(context, { session, loadable, load }, float.data, measure);
     const met = result.limits.every((limit) => limit.met);
     return {
       status: met ? 'done' : 'limit-not-met',
       measurement: { file, metrics: result.candidate, ...cost },
       ...(result.agreement && { agreement: result.agreement }),
       limits: result.limits,
-      notes: [...result.notes, ...slowerNotes(presetRow(name).kind, run.baseline.latency, cost.latency)],
+      notes: [
+        ...result.notes,
+        ...slowerNotes(presetRow(name).kind, slower),
+        ...qualityNotes(result.agreement, lowered, run.prepared),
+      ],
       ...(result.layers && { layers: result.layers }),
     };
   } finally {

@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/index.ts';
 import {
   checkLimit,
+  compareLatency,
   compareLayers,
   compareModels,
   evaluateModel,
@@ -53,32 +54,80 @@ export function measuringData(dataset: Dataset | undefined, session: Session): M
   };
 }
 
-/** Latency at batch 1 and at the given batch, and peak memory in a process of its own. */
+/** What a model costs to run. */
+export interface Cost {
+  readonly latency: LatencyRecord[];
+  readonly peakMemoryBytes?: number;
+}
+
+interface Subject {
+  readonly session: Session;
+  readonly loadable: RuntimeModel;
+  readonly load?: LoadOptions;
+}
+
+/** Latency of one model at batch 1 and at the given batch, and peak memory in a process of its own. */
 export async function measureCost(
   context: RunContext,
-  subject: { readonly session: Session; readonly loadable: RuntimeModel; readonly load?: LoadOptions },
+  subject: Subject,
   data: MeasuringData,
   options: MeasureOptions,
-): Promise<{ latency: LatencyRecord[]; peakMemoryBytes?: number }> {
-  const { runs = defaultRuns, batch = defaultBatch, memory = true } = options;
+): Promise<Cost> {
+  const { runs = defaultRuns } = options;
   const latency: LatencyRecord[] = [];
-  const single = await data.feeds(1);
-  const many = await data.feeds(batch);
-  if (runs > 0) {
-    latency.push(await measureLatency(subject.session, single.feeds, { batch: single.batch, runs }));
-    if (many.batch !== single.batch) {
-      latency.push(await measureLatency(subject.session, many.feeds, { batch: many.batch, runs }));
-    }
+  for (const { feeds, batch } of runs > 0 ? await timingFeeds(data, options) : []) {
+    latency.push(await measureLatency(subject.session, feeds, { batch, runs }));
   }
-  const peak = memory
-    ? await measureMemory(subject.loadable, many.feeds, {
-        runtime: context.runtime.name,
-        threads: context.runtime.threads,
-        ...(subject.load && { load: subject.load }),
-        ...(context.signal && { signal: context.signal }),
-      })
-    : undefined;
-  return { latency, ...(peak !== undefined && { peakMemoryBytes: peak }) };
+  return { latency, ...(await memoryOf(context, subject, data, options)) };
+}
+
+/** The same of a float model and a candidate, timed in turns; where the candidate is slower beyond noise. */
+export async function compareCost(
+  context: RunContext,
+  reference: Session,
+  subject: Subject,
+  data: MeasuringData,
+  options: MeasureOptions,
+): Promise<{
+  readonly reference: LatencyRecord[];
+  readonly candidate: Cost;
+  readonly slower: LatencyRecord[];
+}> {
+  const { runs = defaultRuns } = options;
+  const before: LatencyRecord[] = [];
+  const latency: LatencyRecord[] = [];
+  const slower: LatencyRecord[] = [];
+  for (const { feeds, batch } of runs > 0 ? await timingFeeds(data, options) : []) {
+    const compared = await compareLatency(reference, subject.session, feeds, { batch, runs });
+    before.push(compared.reference);
+    const own = { ...compared.candidate, speedup: compared.speedup };
+    latency.push(own);
+    if (compared.slower) slower.push(own);
+  }
+  const candidate = { latency, ...(await memoryOf(context, subject, data, options)) };
+  return { reference: before, candidate, slower };
+}
+
+/** Feeds of one sample and of a batch; once where the batch is fixed. */
+async function timingFeeds(data: MeasuringData, { batch = defaultBatch }: MeasureOptions) {
+  const [single, many] = [await data.feeds(1), await data.feeds(batch)];
+  return many.batch === single.batch ? [single] : [single, many];
+}
+
+async function memoryOf(
+  context: RunContext,
+  subject: Subject,
+  data: MeasuringData,
+  { batch = defaultBatch, memory = true }: MeasureOptions,
+): Promise<{ readonly peakMemoryBytes?: number }> {
+  if (!memory) return {};
+  const peak = await measureMemory(subject.loadable, (await data.feeds(batch)).feeds, {
+    runtime: context.runtime.name,
+    threads: context.runtime.threads,
+    ...(subject.load && { load: subject.load }),
+    ...(context.signal && { signal: context.signal }),
+  });
+  return peak === undefined ? {} : { peakMemoryBytes: peak };
 }
 
 /** What one candidate did beside the float model. */
