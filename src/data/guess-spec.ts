@@ -4,7 +4,7 @@ import type { DataEntry, DataFolder } from './data-folder.ts';
 import type { DatasetSpec, InputSpec, LabelSpec } from './dataset-spec.ts';
 import type { DataFormat } from './readers/format-names.ts';
 import { pictureExtensions } from './readers/images.ts';
-import { dtypeOfName } from './readers/raw.ts';
+import type { InputHints } from './readers/reader.ts';
 import { formatByName, readerOf } from './readers/readers.ts';
 
 interface GuessRequest {
@@ -46,7 +46,9 @@ export async function guessSpec(request: GuessRequest): Promise<Guessed> {
     };
   }
   const port = mainPort(ports, where);
-  const input = guessInput(format, path, port, guesses, where);
+  const note = (text: string) => void guesses.push(text);
+  const more = reader.guess?.({ path, where, picture: pictureOf(port), note });
+  const input: InputSpec = { file: path, format, ...more };
   const labels =
     request.labels === undefined
       ? await guessLabels(folder, entries, path, format)
@@ -79,36 +81,14 @@ function mainPort(ports: readonly PortInfo[], where: string): PortInfo {
   fail('data/not-guessed', { path: where, why: `the model has ${main.length} inputs (${names})` });
 }
 
-function guessInput(
-  format: DataFormat,
-  path: string,
-  port: PortInfo,
-  guesses: string[],
-  where: string,
-): InputSpec {
-  const input: InputSpec = { file: path, format };
-  const dims = port.shape.slice(1);
-  if (format === 'tsv') fail('data/not-guessed', { path: where, why: 'nobody said which columns feed it' });
-  const [channels, height, width, first] =
-    dims.length !== 3
-      ? []
-      : isChannels(dims[0])
-        ? [dims[0], dims[1], dims[2], true]
-        : [dims[2], dims[0], dims[1]];
-  if (format === 'raw' && dtypeOfName(path) === 'uint8' && first && channels !== 1) {
-    guesses.push(`pixels of ${path} are taken as stored [height, width, channel]`);
-    input.layout = 'NHWC';
-  }
-  if (format === 'images') {
-    if (channels === 1) input.channels = 'gray';
-    if (typeof height === 'number' && typeof width === 'number') {
-      input.resize = [height, width];
-      guesses.push(
-        `pictures are stretched to ${height} x ${width} (height x width), in ${channels === 1 ? 'grey' : 'RGB'}`,
-      );
-    }
-  }
-  return input;
+/** Sizes of an input that looks like a picture: three dimensions, the channels before or behind. */
+function pictureOf({ shape }: PortInfo): InputHints['picture'] {
+  const dims = shape.slice(1);
+  if (dims.length !== 3) return undefined;
+  const [first, second, third] = dims;
+  return isChannels(first)
+    ? { channels: first, height: second, width: third, channelsFirst: true }
+    : { channels: third, height: first, width: second, channelsFirst: false };
 }
 
 const isChannels = (d: unknown) => d === 1 || d === 3 || d === 4;
@@ -157,10 +137,10 @@ async function guessLabels(
 ): Promise<LabelSpec | undefined> {
   const reader = readerOf(format);
   if (await reader.hasLabels?.({ folder, path, spec: {} })) {
-    return format === 'images' ? { file: path, format, folders: true } : { file: path, format };
+    return { file: path, format, ...(reader.labelsAreFolders && { folders: true }) };
   }
   const pair = entries.find((e) => e.path !== path && isLabels(e.path) && stem(e.path) === stem(path));
-  if (pair === undefined || format === 'images') return undefined;
+  if (pair === undefined || reader.labelsAreFolders) return undefined;
   return { file: pair.path };
 }
 

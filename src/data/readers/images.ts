@@ -17,6 +17,14 @@ export const images: Reader = {
   description: 'picture files of a folder, or named in a table; subfolders can be classes',
   extensions: pictureExtensions,
   hasLabels: async (request) => (await samplesOf(request, isPicture)).classes !== undefined,
+  labelsAreFolders: true,
+  guess({ picture, note }) {
+    const gray = picture?.channels === 1;
+    const [height, width] = [picture?.height, picture?.width];
+    if (typeof height !== 'number' || typeof width !== 'number') return gray ? { channels: 'gray' } : {};
+    note(`pictures are stretched to ${height} x ${width} (height x width), in ${gray ? 'grey' : 'RGB'}`);
+    return { ...(gray && { channels: 'gray' }), resize: [height, width] };
+  },
   async open(request): Promise<Rows> {
     if (request.labels === true) return folderLabels(request, isPicture);
     const { folder, path, spec } = request;

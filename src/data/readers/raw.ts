@@ -23,6 +23,11 @@ export function dtypeOfName(path: string): RowDType | undefined {
 export const raw: Reader = {
   description: 'elements end to end, no header; dtype by extension or spec',
   extensions: [...Object.keys(byExtension), '.bin', '.raw'],
+  guess({ path, picture, note }) {
+    if (dtypeOfName(path) !== 'uint8' || !picture?.channelsFirst || picture.channels === 1) return {};
+    note(`pixels of ${path} are taken as stored [height, width, channel]`);
+    return { layout: 'NHWC' };
+  },
   async open({ folder, path, spec, shape }) {
     const source = await folder.open(path);
     const dtype = spec.dtype ?? dtypeOfName(path);

@@ -17,6 +17,22 @@ export interface ReadRequest {
   readonly labels?: boolean;
 }
 
+/** Data that nobody described, and what the model's input tells about it. */
+export interface InputHints {
+  readonly path: string;
+  /** What messages call the data. */
+  readonly where: string;
+  /** The input's sizes, where it looks like a picture; a number, or the name of an open dimension. */
+  readonly picture?: {
+    readonly channels: number | string | undefined;
+    readonly height: number | string | undefined;
+    readonly width: number | string | undefined;
+    readonly channelsFirst: boolean;
+  };
+  /** Tells the user what was assumed. */
+  readonly note: (text: string) => void;
+}
+
 /** A data format: how its files are recognised and opened. */
 export interface Reader {
   readonly description: string;
@@ -27,4 +43,8 @@ export interface Reader {
   arrays?(source: ByteSource): Promise<readonly { readonly key: string }[]>;
   /** Whether the labels lie in the same file or folder. */
   hasLabels?(request: ReadRequest): Promise<boolean>;
+  /** Labels are the folders that the files lie in; no file stands beside them. */
+  readonly labelsAreFolders?: boolean;
+  /** What a description would say of the input. @throws data/not-guessed where only the user can know. */
+  guess?(hints: InputHints): Partial<InputSpec>;
 }

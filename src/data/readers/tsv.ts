@@ -51,6 +51,7 @@ export function cellsOf({ name, separator }: Table, line: string): string[] {
 export const tsv: Reader = {
   description: 'tab or comma separated columns of numbers, token ids (separated by spaces) or label words',
   extensions: ['.tsv', '.csv'],
+  guess: ({ where }) => fail('data/not-guessed', { path: where, why: 'nobody said which columns feed it' }),
   async open({ folder, path, spec, labels = false, labelNames }): Promise<Rows> {
     const table = await tableOf(await indexLines(await folder.open(path)), spec);
     if (spec.columns === undefined && spec.key === undefined) {

@@ -141,7 +141,7 @@ function planClamps(
 
 function notesOf(model: Model, { activations }: StaticOptions): string[] {
   const notes: string[] = [];
-  if (activations.format.endsWith('16')) {
+  if (formats[activations.format].bits > 8) {
     notes.push(
       '16-bit activations have no integer kernel in ONNX Runtime on a CPU: the model computes in float and saves only bytes.',
     );
