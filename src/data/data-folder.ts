@@ -19,49 +19,48 @@ export interface DataFolder {
   open(path: string): Promise<ByteSource>;
 }
 
+/** Bytes that are at hand, wherever they lie. */
+interface Piece {
+  readonly size: number;
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
 /** A folder in memory: tests, pages, archives. */
 export function memoryDataFolder(files: Readonly<Record<string, Uint8Array>>, name = 'memory'): DataFolder {
-  return {
-    name,
-    list: async (under = '') =>
-      Object.entries(files)
-        .filter(([path]) => isUnder(path, under))
-        .map(([path, bytes]) => ({ path, sizeBytes: bytes.byteLength }))
-        .sort(byPath),
-    async open(path) {
-      const bytes = files[path];
-      if (bytes === undefined) fail('data/missing', { path: `${name}/${path}` });
-      return {
-        name: path,
-        size: bytes.byteLength,
-        async read(offset, length) {
-          checkRange(path, bytes.byteLength, offset, length);
-          return bytes.slice(offset, offset + length);
-        },
-      };
-    },
-  };
+  const piece = (bytes: Uint8Array): Piece => ({
+    size: bytes.byteLength,
+    read: async (start, end) => bytes.slice(start, end),
+  });
+  return folderOf(name, new Map(Object.entries(files).map(([path, bytes]) => [path, piece(bytes)])));
 }
 
 /** Files that a page was given by an input element or a drop. */
 export function fileDataFolder(files: readonly File[], name = 'files'): DataFolder {
-  const byName = new Map(files.map((f) => [f.webkitRelativePath || f.name, f]));
+  const piece = (file: File): Piece => ({
+    size: file.size,
+    read: async (start, end) => new Uint8Array(await file.slice(start, end).arrayBuffer()),
+  });
+  return folderOf(name, new Map(files.map((f) => [f.webkitRelativePath || f.name, piece(f)])));
+}
+
+function folderOf(name: string, files: ReadonlyMap<string, Piece>): DataFolder {
   return {
     name,
     list: async (under = '') =>
-      [...byName]
+      [...files]
         .filter(([path]) => isUnder(path, under))
-        .map(([path, file]) => ({ path, sizeBytes: file.size }))
+        .map(([path, { size }]) => ({ path, sizeBytes: size }))
         .sort(byPath),
     async open(path) {
-      const file = byName.get(path);
+      const file = files.get(path);
       if (file === undefined) fail('data/missing', { path: `${name}/${path}` });
+      const { size } = file;
       return {
         name: path,
-        size: file.size,
+        size,
         async read(offset, length) {
-          checkRange(path, file.size, offset, length);
-          return new Uint8Array(await file.slice(offset, offset + length).arrayBuffer());
+          checkRange(path, size, offset, length);
+          return file.read(offset, offset + length);
         },
       };
     },
