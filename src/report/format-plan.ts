@@ -1,6 +1,8 @@
-import { type FormatOptions, keptTexts } from './format-table.ts';
+import type { FormatOptions } from './format-table.ts';
+import { keptTexts } from './kept-texts.ts';
 import { painter } from './painter.ts';
 import type { OutputRecord, RunRecord } from './record.ts';
+import { tensorTable } from './tensor-table.ts';
 import { type Column, textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount, formatRatio } from './units.ts';
 
@@ -47,9 +49,9 @@ export function formatPlan(record: RunRecord, options: FormatOptions = {}): stri
     ];
     if (texts.length === 0) continue;
     lines.push(paint.bold(output.preset), ...texts.flatMap((text) => wrap(`  ${text}`, width, '    ')));
-    if (tensors)
-      for (const t of output.tensors)
-        lines.push(`    ${t.name}  ${t.format} ${t.granularity}  ${formatBytes(t.floatBytes)}`);
+    if (tensors && output.tensors.length > 0) {
+      lines.push(...tensorTable(output.tensors, 'planned', paint.faint));
+    }
     lines.push('');
   }
   for (const guess of guesses) lines.push(...wrap(`  assumed: ${guess}`, width, '    ').map(paint.warn));

@@ -1,8 +1,11 @@
+import { keptTexts } from './kept-texts.ts';
+import { limitText, missedText, missedTexts } from './limit-texts.ts';
 import { metricText, outputName, resultColumns, resultRows } from './measurement-columns.ts';
 import { type Painter, painter } from './painter.ts';
-import type { LimitRecord, MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
+import type { LayerRecord, MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
+import { tensorsText, tensorTable } from './tensor-table.ts';
 import { tableWidth, textTable, wrap } from './text-table.ts';
-import { formatBytes, formatCount, formatDecibels, formatRatio, formatSeconds } from './units.ts';
+import { formatBytes, formatCount, formatDecibels, formatSeconds, isExact } from './units.ts';
 
 /** How a terminal wants its text. */
 export interface FormatOptions {
@@ -16,7 +19,13 @@ export interface FormatOptions {
 
 /** Worst layers shown when nobody asked for all. */
 const layersShown = 10;
-const keptShown = 8;
+
+/** What the less plain columns mean; those that are not drawn are not explained. */
+const legend: Readonly<Record<string, string>> = {
+  same: 'same: share of equal decisions',
+  SQNR: 'SQNR: signal to error of the outputs',
+  memory: 'memory: growth while loading and running',
+};
 
 /**
  * The result of a run as text for a terminal: one row per output beside the float model, then what a user
@@ -38,10 +47,15 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
     for (const line of textTable(columns, rows, paint.faint)) lines.push(`  ${line}`);
     lines.push('');
   }
+  const explained = all.flatMap(({ title }) => legend[title] ?? []);
+  if (explained.length > 0) lines.splice(-1, 0, ...indented(explained.join('; '), width, paint.faint));
 
   if (record.outputs.length === 0) {
     for (const text of furtherMetrics(record.baseline)) lines.push(...indented(text, width));
-    for (const limit of record.limits ?? []) lines.push(...limitLines(limit, record, paint, width));
+    for (const limit of record.limits ?? []) {
+      const text = limitText(limit, record.baseline, record.baseline);
+      lines.push(...indented(text, width, limit.met ? paint.good : paint.bad));
+    }
     if ((record.baseline?.metrics.length ?? 0) > 1 || record.limits !== undefined) lines.push('');
   }
   const shared = sharedNotes(record.outputs);
@@ -52,6 +66,7 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
   for (const note of shared) lines.push(...indented(`note: ${note}`, width));
   for (const guess of record.guesses) lines.push(...indented(`assumed: ${guess}`, width, paint.warn));
   lines.push(paint.faint(`done in ${formatSeconds(record.seconds)}`));
+  for (const text of missedTexts(record)) lines.push(...wrap(text, width, '  ').map(paint.bad));
   return `${lines.join('\n')}\n`;
 }
 
@@ -96,29 +111,40 @@ function outputSection(
   const lines: string[] = [];
   const say = (text: string, style?: (text: string) => string) => lines.push(...indented(text, width, style));
   if (output.status === 'not-applicable') say(`not applicable: ${output.why ?? ''}`, paint.warn);
-  const quantized = tensorsText(output);
+  const quantized = tensorsText(output.tensors);
   if (quantized !== undefined) say(quantized);
   for (const line of furtherMetrics(output.measurement, record.baseline)) say(line);
-  for (const limit of output.limits) lines.push(...limitLines(limit, record, paint, width));
+  for (const limit of output.limits) {
+    say(limitText(limit, output.measurement, record.baseline), limit.met ? paint.good : paint.bad);
+  }
   for (const text of keptTexts(output.kept)) say(text, paint.faint);
   for (const note of output.notes) say(`note: ${note}`);
-  if (output.layers !== undefined && output.layers.length > 0) {
-    say('worst layers:');
-    const worst = output.layers.slice(0, layersShown);
-    const columns = [
-      {
-        title: 'SQNR',
-        align: 'right' as const,
-        cell: (l: (typeof worst)[number]) => formatDecibels(l.sqnrDb),
-      },
-      { title: 'node', cell: (l: (typeof worst)[number]) => l.node },
-    ];
-    lines.push(...textTable(columns, worst, paint.faint).map((line) => `    ${line}`));
+  if (output.layers !== undefined && output.layers.length > 0)
+    lines.push(...layerLines(output.layers, paint));
+  if (all && output.tensors.length > 0) lines.push(...tensorTable(output.tensors, 'measured', paint.faint));
+  const missed = output.status === 'limit-not-met';
+  if (lines.length === 0 && !missed) return [];
+  const unwritten = missed && record.command === 'quantize';
+  const target = output.file === undefined || unwritten ? '' : paint.faint(`  ${output.file.path}`);
+  const verdict = missed ? paint.bad(`  ${missedText(record.command)}`) : '';
+  return [`${paint.bold(outputName(output))}${target}${verdict}`, ...lines, ''];
+}
+
+/** The layers that lost most, each node once by its worst output; those that lost nothing are left out. */
+function layerLines(layers: readonly LayerRecord[], paint: Painter): string[] {
+  const worst = new Map<string, LayerRecord>();
+  for (const layer of layers) {
+    if (isExact(layer.sqnrDb)) continue;
+    const seen = worst.get(layer.node);
+    if (seen === undefined || layer.sqnrDb < seen.sqnrDb) worst.set(layer.node, layer);
   }
-  if (all && output.tensors.length > 0) lines.push(...tensorTable(output, paint));
-  if (lines.length === 0) return [];
-  const target = output.file === undefined ? '' : paint.faint(`  ${output.file.path}`);
-  return [`${paint.bold(outputName(output))}${target}`, ...lines, ''];
+  if (worst.size === 0) return ['  worst layers: none, every layer is exact'];
+  const rows = [...worst.values()].sort((a, b) => a.sqnrDb - b.sqnrDb).slice(0, layersShown);
+  const columns = [
+    { title: 'SQNR', align: 'right' as const, cell: (l: LayerRecord) => formatDecibels(l.sqnrDb) },
+    { title: 'node', cell: (l: LayerRecord) => l.node },
+  ];
+  return ['  worst layers:', ...textTable(columns, rows, paint.faint).map((line) => `    ${line}`)];
 }
 
 /** Metrics after the first, which stands in the table. */
@@ -127,74 +153,4 @@ function furtherMetrics(own: MeasurementRecord | undefined, float?: MeasurementR
     const before = float?.metrics.find((m) => m.name === metric.name);
     return `${metric.name}: ${metricText(metric)}${before === undefined ? '' : ` (float ${metricText(before)})`}`;
   });
-}
-
-function limitLines(limit: LimitRecord, record: RunRecord, paint: Painter, width: number): string[] {
-  const text = `limit ${limit.text} on ${limit.metric}: ${limit.met ? 'met' : 'NOT MET'}${dropText(limit, record)}`;
-  return indented(text, width, limit.met ? paint.good : paint.bad);
-}
-
-function dropText(limit: LimitRecord, record: RunRecord): string {
-  if (limit.drop === undefined) return '';
-  const rate = record.baseline?.metrics.find((m) => m.name === limit.metric)?.kind === 'rate';
-  const amount = `${Math.abs(limit.drop).toFixed(2)} ${rate ? 'points' : '%'}`;
-  if (Math.abs(limit.drop) < 0.005) return ' (equal to float)';
-  return ` (${amount} ${limit.drop > 0 ? 'worse' : 'better'} than float)`;
-}
-
-/** Tensors below this keep most of their cost in scales: they are counted apart. */
-const largeTensorValues = 4096;
-
-function tensorsText({ tensors }: OutputRecord): string | undefined {
-  if (tensors.length === 0) return undefined;
-  const stored = (of: typeof tensors) =>
-    of.reduce((sum, t) => sum + t.codeBytes + t.scaleBytes + t.zeroPointBytes, 0);
-  const float = (of: typeof tensors) => of.reduce((sum, t) => sum + t.floatBytes, 0);
-  const large = tensors.filter((t) => t.values >= largeTensorValues);
-  const small = tensors.filter((t) => t.values < largeTensorValues);
-  const part = (of: typeof tensors) =>
-    `${formatBytes(stored(of))} for ${formatBytes(float(of))} (${formatRatio(stored(of) / float(of))})`;
-  const texts = [
-    large.length > 0 && `${plural(large.length, 'large tensor')} in ${part(large)}`,
-    small.length > 0 && `${plural(small.length, 'small tensor')} in ${part(small)}`,
-  ].filter((t) => t !== false);
-  return `quantized: ${texts.join(', ')}`;
-}
-
-/** 'kept: 12 x BatchNormalization: reason', the most frequent first. */
-export function keptTexts(kept: OutputRecord['kept']): string[] {
-  const groups = new Map<string, { op: string; why: string; nodes: string[] }>();
-  for (const { node, op, why } of kept) {
-    const key = `${op}\n${why}`;
-    const group = groups.get(key) ?? { op, why, nodes: [] };
-    group.nodes.push(node);
-    groups.set(key, group);
-  }
-  const sorted = [...groups.values()].sort((a, b) => b.nodes.length - a.nodes.length);
-  const texts = sorted
-    .slice(0, keptShown)
-    .map(
-      ({ op, why, nodes }) =>
-        `kept: ${nodes.length === 1 ? `${op} '${nodes[0]}'` : `${nodes.length} x ${op}`}: ${why}`,
-    );
-  const rest = sorted.slice(keptShown).reduce((sum, g) => sum + g.nodes.length, 0);
-  return rest === 0 ? texts : [...texts, `kept: ${rest} more nodes`];
-}
-
-function tensorTable(output: OutputRecord, paint: Painter): string[] {
-  type T = OutputRecord['tensors'][number];
-  const right = 'right' as const;
-  const rows = [...output.tensors].sort((a, b) => b.floatBytes - a.floatBytes);
-  const total = (t: T) => t.codeBytes + t.scaleBytes + t.zeroPointBytes;
-  const columns = [
-    { title: 'tensor', cell: (t: T) => t.name },
-    { title: 'operator', cell: (t: T) => t.op },
-    { title: 'format', cell: (t: T) => t.format },
-    { title: 'granularity', cell: (t: T) => t.granularity },
-    { title: 'float', align: right, cell: (t: T) => formatBytes(t.floatBytes) },
-    { title: 'codes', align: right, cell: (t: T) => formatBytes(t.codeBytes) },
-    { title: 'scales', align: right, cell: (t: T) => formatBytes(t.scaleBytes + t.zeroPointBytes) },
-    { title: 'ratio', align: right, cell: (t: T) => formatRatio(total(t) / t.floatBytes) },
-  ];
-  return ['  tensors:', ...textTable(columns, rows, paint.faint).map((line) => `    ${line}`)];
 }

@@ -21,7 +21,7 @@ export function resultRows(record: RunRecord): ResultRow[] {
     ...first,
     ...outputs.map((output) => ({
       name: outputName(output),
-      sizeBytes: output.file?.sizeBytes ?? output.predictedSizeBytes,
+      sizeBytes: output.file?.sizeBytes ?? output.measurement?.file.sizeBytes ?? output.predictedSizeBytes,
       measurement: output.measurement,
       output,
     })),

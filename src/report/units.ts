@@ -43,6 +43,12 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
 }
 
-/** Signal to noise in decibels; infinite (and, out of JSON, null) means that not one bit differs. */
+/** SQNR is held within +-400 dB: at the top, as with infinity (null, out of JSON), not one bit differs. */
+const exactDb = 400;
+
+/** Whether a signal to noise ratio says that nothing differs. */
+export const isExact = (db: number | null): boolean => db === null || db >= exactDb;
+
+/** Signal to noise in decibels; 'exact' where not one bit differs. */
 export const formatDecibels = (db: number | null): string =>
-  db === null || !Number.isFinite(db) ? 'exact' : `${db.toFixed(1)} dB`;
+  isExact(db) ? 'exact' : `${(db as number).toFixed(1)} dB`;
