@@ -10,5 +10,7 @@ export default defineConfig({
     // ONNX Runtime uses every core by itself: more files at once only slow each other.
     maxWorkers: 2,
     pool: 'forks',
+    // Tests that load onnxruntime-node themselves; lowbit sets it where it does.
+    env: { ORT_DISABLE_TELEMETRY: '1' },
   },
 });

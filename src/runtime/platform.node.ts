@@ -26,6 +26,15 @@ export function builtScript(name: string): string {
   return path;
 }
 
+/**
+ * onnxruntime-node 1.30 on Linux has Microsoft's telemetry inside: it keeps a database in the user's cache folder
+ * to upload from, and leaves a log in the temporary one. It reads this variable when it is loaded, from the
+ * process: what a worker sets in its own `process.env` does not reach it. Whoever set it already is obeyed.
+ */
+function declineTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
+}
+
 /** Gates of the native workers that live. */
 const gates = new Set<GateState>();
 
@@ -45,6 +54,7 @@ function waitForAll(): void {
 }
 
 function startWorker(start: WorkerStart): WorkerChannel {
+  declineTelemetry();
   const gate = start.runtime === 'wasm' ? undefined : createGate();
   if (gate !== undefined) watch(gate);
   const worker = new Worker(builtScript('worker.node'), { workerData: { ...start, gate }, execArgv: [] });
@@ -75,6 +85,7 @@ function startWorker(start: WorkerStart): WorkerChannel {
 }
 
 function measureMemory(request: MemoryRequest, signal?: AbortSignal): Promise<MemoryReply> {
+  declineTelemetry();
   return new Promise((resolve) => {
     const child = fork(builtScript('memory-child.node'), {
       serialization: 'advanced',
