@@ -81,3 +81,10 @@ test('what is not clear is refused', () => {
     `"Limit '1%' needs a metric, which was not measured. Measured: nothing. Give evaluation data with labels, or name a measured metric."`,
   );
 });
+
+test('a bound that nothing can meet, and a metric that nobody knows, are refused before any work', () => {
+  expect(() => parseLimit('top-1>=90')).toThrow(
+    "Limit 'top-1>=90' asks for 9000 %: a rate lies between 0 and 1. Write it as a fraction (0.9) or in percent (90%).",
+  );
+  expect(() => parseLimit('acc>=0.9')).toThrow("Unknown metric 'acc'.");
+});

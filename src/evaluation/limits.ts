@@ -1,5 +1,5 @@
-import { fail } from '../tensor/index.ts';
-import type { MetricFigure } from './metrics.ts';
+import { fail, lookUp } from '../tensor/index.ts';
+import { type MetricFigure, type MetricRow, metrics } from './metrics.ts';
 
 /** A measured metric, also one that was read back from a record. */
 type Measured = Omit<MetricFigure, 'name'> & { readonly name: string };
@@ -38,7 +38,7 @@ const boundPattern = new RegExp(`^([a-z][a-z0-9-]*)\\s*(>=|<=)\\s*${number}\\s*(
 /**
  * '0.5%': at most so much worse than float, in percentage points for rates (accuracy, F1), in relative
  * percent for errors. 'top-1>=0.9', 'top-1>=90%', 'mse<=0.02': a bound on the metric itself.
- * @throws limit/bare-number, limit/malformed
+ * @throws limit/bare-number, limit/malformed, limit/rate-range, name/unknown
  */
 export function parseLimit(text: string): Limit {
   const trimmed = text.trim();
@@ -46,14 +46,11 @@ export function parseLimit(text: string): Limit {
   if (drop) return { text, kind: 'max-drop', percent: Number(drop[1]) };
   const bound = boundPattern.exec(trimmed);
   if (bound) {
-    const [, metric, comparison, value, percent] = bound;
-    return {
-      text,
-      kind: 'bound',
-      metric: metric!,
-      comparison: comparison as '>=' | '<=',
-      value: Number(value) / (percent === '%' ? 100 : 1),
-    };
+    const [, metric, comparison, number, percent] = bound;
+    const row: MetricRow = lookUp('metric', metrics, metric!);
+    const value = Number(number) / (percent === '%' ? 100 : 1);
+    if (row.kind === 'rate' && value > 1) fail('limit/rate-range', { text, value });
+    return { text, kind: 'bound', metric: metric!, comparison: comparison as '>=' | '<=', value };
   }
   if (barePattern.test(trimmed)) fail('limit/bare-number', { text });
   return fail('limit/malformed', { text });

@@ -20,7 +20,11 @@ export async function openFolder(path: string, _options: FolderOptions = {}): Pr
 /** @throws file/no-folders always. */
 export async function stageInFolder(
   destination: string,
-  _options: { readonly names: readonly string[]; readonly force?: boolean },
+  _options: {
+    readonly names: readonly string[];
+    readonly force?: boolean;
+    readonly sources?: readonly string[];
+  },
 ): Promise<Staging> {
   return fail('file/no-folders', { path: destination });
 }

@@ -1,4 +1,4 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import { access, constants, link, mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail, LowbitError } from '../tensor/index.ts';
@@ -7,15 +7,21 @@ import { fileError } from './file-error.node.ts';
 import { openFolder } from './file-folder.node.ts';
 import type { Staging } from './staging.ts';
 
+export interface StagingOptions {
+  /** Files to come: those that are there already are refused before the work. */
+  readonly names: readonly string[];
+  /** Replace files that are there. */
+  readonly force?: boolean;
+  /** Paths that are never replaced, forced or not: the files that are being read. */
+  readonly sources?: readonly string[];
+}
+
 /**
  * Staging in a hidden folder inside `destination`, so that publishing is a rename on the same file system.
  * `names` are the files to come: those that are there already are refused now, not after the work.
- * @throws file/folder-missing, file/exists, file/no-access
+ * @throws file/folder-missing, file/exists, file/is-source, file/no-access
  */
-export async function stageInFolder(
-  destination: string,
-  options: { readonly names: readonly string[]; readonly force?: boolean },
-): Promise<Staging> {
+export async function stageInFolder(destination: string, options: StagingOptions): Promise<Staging> {
   const info = await stat(destination).catch((error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
       fail('file/folder-missing', { path: destination }, error);
@@ -24,7 +30,13 @@ export async function stageInFolder(
   if (!info.isDirectory()) fail('file/folder-missing', { path: destination });
   await access(destination, constants.W_OK).catch((error) => fileError(error, destination, 'written'));
   const force = options.force ?? false;
-  for (const name of options.names) refuseExisting(join(destination, name), force);
+  const sources = new Set((options.sources ?? []).map(identityOf).filter((id) => id !== undefined));
+  const refuse = (target: string) => {
+    const id = identityOf(target);
+    if (id !== undefined && sources.has(id)) fail('file/is-source', { path: target });
+    refuseExisting(target, force);
+  };
+  for (const name of options.names) refuse(join(destination, name));
   const path = await mkdtemp(join(destination, '.lowbit-')).catch((error) =>
     fileError(error, destination, 'written'),
   );
@@ -44,7 +56,7 @@ export async function stageInFolder(
       for (const name of names) {
         const target = join(destination, name);
         await mkdir(dirname(target), { recursive: true });
-        refuseExisting(target, force);
+        refuse(target);
         await (force ? rename(join(path, name), target) : placeNew(join(path, name), target)).catch((error) =>
           fileError(error, target, 'written'),
         );
@@ -84,6 +96,12 @@ async function placeNew(from: string, to: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
     await rename(from, to);
   }
+}
+
+/** The file behind a path, whatever it is called; undefined when there is none. */
+function identityOf(path: string): string | undefined {
+  const info = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return info && `${info.dev}:${info.ino}`;
 }
 
 function refuseExisting(path: string, force: boolean): void {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -82,4 +82,15 @@ test('a file cannot hold several outputs, and a page has no folders', async () =
   await expect(page.openFolder('out')).rejects.toThrow(refusal);
   await expect(page.outputPlace('out', true)).rejects.toThrow(refusal);
   await expect(page.stageInFolder('out', { names: [] })).rejects.toThrow(refusal);
+});
+
+test('the file that is being read is never replaced, by whatever name', async () => {
+  await writeFile(join(folder, 'source.onnx'), 'float');
+  await symlink(join(folder, 'source.onnx'), join(folder, 'link.onnx'));
+  const sources = [join(folder, 'source.onnx')];
+  for (const name of ['source.onnx', 'link.onnx']) {
+    await expect(stageInFolder(folder, { names: [name], force: true, sources })).rejects.toThrow(
+      `${join(folder, name)} is the model that is being read: it is never replaced, not even with --force. Choose another name.`,
+    );
+  }
 });

@@ -26,6 +26,13 @@ export interface Destination {
   close(): Promise<void>;
 }
 
+export interface DestinationOptions {
+  readonly force: boolean;
+  readonly companions: Siblings;
+  /** Paths of the files that are being read. */
+  readonly sources: readonly string[];
+}
+
 type FileNames = (preset: string) => string;
 
 /** One row per layout: how a preset's file is called, and the folder of the models inside the output. */
@@ -40,17 +47,17 @@ const layouts: Readonly<
  * One preset and a file: that file. A folder: `<preset>.onnx` in it, or the names of transformers.js in its
  * `onnx` folder, with the `companions` of the source model beside it. Everything that is in the way is refused
  * here, before the work.
- * @throws recipe/same-file, recipe/no-transformers-name, file/exists, file/folder-missing, file/no-access,
+ * @throws recipe/same-file, recipe/no-transformers-name, file/exists, file/is-source, file/folder-missing, file/no-access,
  * file/not-json
  */
 export async function destinationOf(
   output: string | SinkFolder,
   recipe: ParsedRecipe,
-  options: { readonly force: boolean; readonly companions: Siblings },
+  options: DestinationOptions,
 ): Promise<Destination> {
   refuseSameFile(recipe);
   return typeof output === 'string'
-    ? folderDestination(output, recipe, options.force, options.companions)
+    ? folderDestination(output, recipe, options)
     : sinkDestination(output, recipe, options.companions);
 }
 
@@ -78,8 +85,7 @@ export function plannedName(output: string | SinkFolder, recipe: ParsedRecipe, p
 async function folderDestination(
   output: string,
   recipe: ParsedRecipe,
-  force: boolean,
-  companions: Siblings,
+  { force, companions, sources }: DestinationOptions,
 ): Promise<Destination> {
   const layout = layouts[recipe.layout];
   const layered = layout.folder !== '';
@@ -90,7 +96,7 @@ async function folderDestination(
     await place.undo();
   };
   const fileName: FileNames = (preset) => inner.file ?? layout.fileName(preset);
-  const stage = (names: readonly string[]) => stageInFolder(inner.folder, { names, force });
+  const stage = (names: readonly string[]) => stageInFolder(inner.folder, { names, force, sources });
   const there: Siblings = { open: async (name) => (await openFile(`${place.folder}/${name}`)).source };
   // The configuration that is there knows of models beside the new ones: it stays, with entries added.
   const merged: Siblings = {

@@ -2,6 +2,7 @@ import { checkLimit, evaluateModel, parseLimit } from '../evaluation/index.ts';
 import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
+import { checkOptions } from './check-options.ts';
 import { openData } from './open-data.ts';
 import { type OpenedModel, openRunnable } from './open-model.ts';
 import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
@@ -16,6 +17,7 @@ import { lowbitVersion } from './version.ts';
  * @throws evaluation/not-finite, limit/*, data/*
  */
 export async function evaluate(options: EvaluateOptions): Promise<RunRecord> {
+  checkOptions('evaluate', options);
   const { against, data, model, measure = {} } = options;
   const limits = [options.maxDrop, options.minMetric].filter((text) => text !== undefined).map(parseLimit);
   if (options.maxDrop !== undefined && against === undefined)
@@ -30,6 +32,7 @@ export async function evaluate(options: EvaluateOptions): Promise<RunRecord> {
 
 /** Compares one or more candidates with a reference: agreement, layers by name, size, latency, memory. */
 export async function compare(options: CompareOptions): Promise<RunRecord> {
+  checkOptions('compare', options);
   const [reference, ...candidates] = options.models;
   if (reference === undefined || candidates.length === 0)
     fail('compare/too-few', { got: options.models.length });

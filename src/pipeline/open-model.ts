@@ -10,6 +10,8 @@ export interface OpenedModel {
   readonly name: string;
   readonly model: Model;
   readonly file: FileRecord;
+  /** Paths of the files behind it on this machine; none in a page. */
+  readonly sources: readonly string[];
   /** What a runtime loads to run the model as it was given. */
   readonly loadable: () => Promise<RuntimeModel>;
   /** Files that belong to the model by their name: configuration, tokenizer. */
@@ -76,6 +78,8 @@ async function fromSource(
     name: source.name,
     model,
     file: { path: source.name, sizeBytes: source.size + external },
+    sources:
+      path === undefined ? [] : [path, ...[...sizes.keys()].map((l) => path.replace(/[^/\\]*$/, '') + l)],
     loadable: async () => {
       if (path !== undefined) return { path };
       const externalData = [];

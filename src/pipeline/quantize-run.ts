@@ -2,7 +2,7 @@ import { type ObserverName, observers } from '../calibration/index.ts';
 import type { Dataset } from '../data/index.ts';
 import { type Limit, parseLimit } from '../evaluation/index.ts';
 import type { Model } from '../graph/index.ts';
-import type { RunRecord } from '../report/index.ts';
+import { type RunRecord, summarizeModel } from '../report/index.ts';
 import type { Session } from '../runtime/index.ts';
 import { fail, lookUp } from '../tensor/index.ts';
 import { type Calibrator, calibrator } from './calibrate-model.ts';
@@ -72,10 +72,14 @@ export async function prepareRun(
     const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
     float = { session, data: measuringData(evaluation ?? calibration, session) };
   }
-  const notes =
-    evaluation === undefined && calibration !== undefined && !options.dryRun
-      ? ['Measured on the calibration data, for lack of other data: give held-out data with --evaluate.']
-      : [];
+  const notes: string[] = [];
+  if (calibration !== undefined && !options.dryRun && (evaluation ?? calibration) === calibration) {
+    notes.push('Measured on the calibration data: figures on held-out data (--evaluate) may be worse.');
+  }
+  const { quantization } = summarizeModel(opened.model, opened.file);
+  if (quantization.length > 0) {
+    notes.push(`The source is already quantized (${quantization.join(', ')}): "float" below is that model.`);
+  }
   return {
     context,
     options,

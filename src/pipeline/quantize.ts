@@ -1,5 +1,6 @@
 import type { OutputRecord, RunRecord } from '../report/index.ts';
 import { fail } from '../tensor/index.ts';
+import { checkOptions } from './check-options.ts';
 import { type Destination, destinationOf, refuseSameFile } from './destination.ts';
 import { openRunnable } from './open-model.ts';
 import { outputOf } from './quantize-preset.ts';
@@ -20,6 +21,7 @@ import { lowbitVersion } from './version.ts';
  */
 export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   const started = performance.now();
+  checkOptions('quantize', options);
   const recipe = parseRecipe(options);
   const limits = limitsOf(recipe, options);
   return withContext(options, async (context) => {
@@ -31,7 +33,8 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
       if (options.dryRun) refuseSameFile(recipe);
       else {
         const { output, force = false } = options;
-        destination = await destinationOf(output, recipe, { force, companions: opened.companions });
+        const { companions, sources } = opened;
+        destination = await destinationOf(output, recipe, { force, companions, sources });
       }
       run = await prepareRun(context, options, recipe, limits, opened);
       const outputs: OutputRecord[] = [];

@@ -43,6 +43,7 @@ export interface ErrorDetails {
   'file/failed': { path: string; act: 'read' | 'written'; message: string };
   'file/folder-missing': { path: string };
   'file/http': { url: string; why: string };
+  'file/is-source': { path: string };
   'file/missing': { path: string };
   'file/no-access': { path: string; act: 'read' | 'written' };
   'file/no-folders': { path: string };
@@ -65,6 +66,7 @@ export interface ErrorDetails {
   'limit/bare-number': { text: string };
   'limit/malformed': { text: string };
   'limit/no-baseline': { text: string };
+  'limit/rate-range': { text: string; value: number };
   'limit/no-data': { text: string };
   'limit/no-metric': { text: string; metric: string; known: readonly string[] };
   'lowering/form': { format: string; form: string };
@@ -191,6 +193,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'file/failed': (d) => `${d.path} could not be ${d.act}: ${d.message}.`,
   'file/folder-missing': (d) => `There is no folder ${d.path}. Make it first, or name another one.`,
   'file/http': (d) => `${d.url} could not be loaded: ${d.why}. Check the address and the connection.`,
+  'file/is-source': (d) =>
+    `${d.path} is the model that is being read: it is never replaced, not even with --force. Choose another name.`,
   'file/missing': (d) => `There is no file ${d.path}. Check the path.`,
   'file/no-access': (d) =>
     `${d.path} cannot be ${d.act}: the rights are missing. Change them, or choose another place.`,
@@ -230,6 +234,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Limit '${d.text}' cannot be read. Write a largest drop as '0.5%', or a bound on a metric as 'top-1>=0.9' or 'mse<=0.02'.`,
   'limit/no-baseline': (d) =>
     `The limit '${d.text}' is a drop against another model, and none was named. Give the float model with --against.`,
+  'limit/rate-range': (d) =>
+    `Limit '${d.text}' asks for ${100 * d.value} %: a rate lies between 0 and 1. Write it as a fraction (0.9) or in percent (90%).`,
   'limit/no-data': (d) =>
     `The limit '${d.text}' cannot be checked: there is no labelled data to evaluate on. Give some with --evaluate.`,
   'limit/no-metric': (d) =>
