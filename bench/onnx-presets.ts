@@ -59,7 +59,9 @@ async function tryPreset(
     };
   } catch (error) {
     if (!(error instanceof LowbitError)) throw error;
-    return { ...row, result: error.message.split('\n')[0]! };
+    const { details } = error as LowbitError<'recipe/nothing-to-quantize'>;
+    const nothing = error.code === 'recipe/nothing-to-quantize';
+    return { ...row, result: nothing ? `does not apply: ${details.why}` : error.message.split('\n')[0]! };
   }
 }
 

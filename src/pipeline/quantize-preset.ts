@@ -103,6 +103,9 @@ export async function outputOf(
 
 function whyNothing({ kept, notes }: Lowered): string {
   const reasons = [...new Set(kept.map((k) => `${k.op}: ${k.why}`))];
-  if (reasons.length === 0) return notes[0] ?? 'it has no operator with weights that this preset covers';
+  if (reasons.length === 0) {
+    const hidden = notes.find((note) => note.endsWith('stay float.'));
+    return hidden?.slice(0, -1) ?? 'it has no operator with weights that this preset covers';
+  }
   return reasons.slice(0, 3).join('; ') + (reasons.length > 3 ? '; ...' : '');
 }
