@@ -16,6 +16,8 @@ export interface Flag {
   readonly repeat?: boolean;
   /** A whole number. */
   readonly number?: boolean;
+  /** The least that the number may be. Default 0. */
+  readonly least?: number;
   /** Heading in the help. */
   readonly group?: string;
   /** Sets another flag to false: --asymmetric. */
@@ -50,6 +52,7 @@ export const runFlags = {
   threads: {
     type: 'string',
     number: true,
+    least: 1,
     valueHint: 'n',
     description: 'Threads inside one operator.',
     group: 'Run',
@@ -67,6 +70,7 @@ export const measureFlags = {
   batch: {
     type: 'string',
     number: true,
+    least: 1,
     valueHint: 'n',
     description: 'Batch of the second latency figure (the first is 1). Default 8.',
     group: 'Measure',
@@ -81,6 +85,7 @@ export const measureFlags = {
   samples: {
     type: 'string',
     number: true,
+    least: 1,
     valueHint: 'n',
     description: 'Evaluate at most so many samples.',
     group: 'Measure',

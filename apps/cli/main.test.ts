@@ -107,6 +107,10 @@ test('what a command line can get wrong: exit code 2 and the way out', async () 
     ['quantize', model, '--callibrate', 'x'],
     ['quantize', model],
     ['quantize', model, '--to', 'q9'],
+    ['quantize', model, '--to', 'int8-dynamc'],
+    ['quantize', model, '--to', 'q4', '--override', 'Conv'],
+    ['quantize', model, '--to', 'q4', '--threads', '0'],
+    ['quantize', model, '--to', 'q4,fp16', '-o', 'several.onnx'],
     ['quantize', model, '--to', 'int8', '--dry-run', '--observer', 'best'],
     ['quantize', model, '--to', 'int8', '-o', 'a.onnx'],
     ['quantize', model, '--recipe', 'recipe.json'],
@@ -122,17 +126,25 @@ test('what a command line can get wrong: exit code 2 and the way out', async () 
   expect(outcomes.map((o) => o.code)).toEqual(lines.map(() => 2));
   expect(outcomes.map((o) => o.stdout).join('')).toBe('');
   // The lists of known names grow with their tables.
-  const said = outcomes.map((o) => o.stderr.replace(/Known: .*/, 'Known: ...')).join('');
+  const said = outcomes
+    .map((o) =>
+      o.stderr.replace(/Known: .*/, 'Known: ...').replace(/(no valid JSON: )\S.*\S(\. Write)/, '$1<where>$2'),
+    )
+    .join('');
   expect(said).toMatchInlineSnapshot(`
     "error: There is no command 'quantise'. Did you mean 'quantize'? Commands: inspect, quantize, evaluate, compare, presets, observers.
     error: lowbit quantize has no flag '--callibrate'. Did you mean '--calibrate'? See lowbit quantize --help.
     error: lowbit quantize needs --to: 'lowbit quantize <root>/examples/glyphs/glyphs.onnx --to int8'. See lowbit quantize --help.
     error: Unknown preset 'q9'. Known: ...
+    error: Unknown preset 'int8-dynamc'. Did you mean 'int8-dynamic'? Known: ...
+    error: --override wants pattern=preset, got 'Conv'.
+    error: --threads wants a whole number of at least 1, got 0.
+    error: several.onnx names one file, but several presets, or a layout with folders, need a folder. Name one, such as 'several/', or give a single preset.
     error: Unknown observer 'best'. Known: ...
     error: Preset 'int8' needs data to calibrate its activation ranges, and none was given. Give some with --calibrate (100 to 1000 typical samples), or choose a preset that needs none: int8-dynamic, q8, q4, fp16.
     error: The recipe is not valid:
       unknown key 'blokSize' in recipe.json; did you mean 'blockSize'?
-    error: broken.json is damaged or not what its name says: it is no valid JSON. Write the file again.
+    error: broken.json is damaged or not what its name says: it is no valid JSON: <where>. Write the file again.
     error: Limit '0.5' is a bare number, and nobody can tell a fraction from points. Write '0.5%': percentage points for rates (accuracy, F1), relative percent for errors.
     error: There is no file nothere.onnx. Check the path.
     error: noise.onnx is not an ONNX model: no graph comes before byte 0, where field 'metadata_props' of ModelProto has wire type 4. Give a .onnx file.
@@ -200,7 +212,9 @@ test('a limit that is not met: exit code 3, the worst layers, no file', async ()
   ];
   const { code, stdout } = await lowbit(args);
   expect(code).toBe(3);
-  expect(stdout).toContain('limit top-1>=0.99 on top-1: NOT MET');
+  expect(stdout).toMatch(/limit top-1>=0\.99 on top-1: NOT MET: [\d.]+ % \(95 % interval/);
+  expect(stdout).toMatch(/\nint8 {2}NOT WRITTEN, its limit was not met\n/);
+  expect(stdout).toMatch(/\nint8: NOT WRITTEN, its limit was not met\. Keep [^\n]*(\n [^\n]*)?\n$/);
   expect(stdout).toContain('worst layers:');
   expect(stdout).not.toContain('assumed:');
   expect(existsSync(join(folder, 'never.onnx'))).toBe(false);

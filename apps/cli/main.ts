@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { fail } from 'lowbit/tensor';
+import { fail, nearest } from 'lowbit/tensor';
 import { commands } from './commands.ts';
 import { commandHelp, overviewHelp } from './help.ts';
-import { nearest } from './nearest.ts';
 import { parseFlags } from './parse-flags.ts';
 import { reportError } from './report-error.ts';
 import { openTerminal, wantsColor, warn } from './terminal.ts';

@@ -30,7 +30,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    fail('data/malformed', { file: path, what: 'it is no valid JSON' }, cause);
+    fail('data/malformed', { file: path, what: `it is no valid JSON: ${(cause as Error).message}` }, cause);
   }
 }
 

@@ -8,7 +8,7 @@ const flags: Flags = {
   to: { type: 'string', description: '', list: true, valueHint: 'preset,...' },
   override: { type: 'string', description: '', repeat: true },
   form: { type: 'enum', description: '', options: ['qdq', 'qoperator'] },
-  batch: { type: 'string', description: '', number: true },
+  batch: { type: 'string', description: '', number: true, least: 1 },
   force: { type: 'boolean', description: '', alias: 'f' },
   symmetric: { type: 'boolean', description: '' },
   asymmetric: { type: 'boolean', description: '', negates: 'symmetric' },
@@ -60,6 +60,7 @@ test('what is refused, in full', () => {
     refusal('m.onnx', '--to'),
     refusal('m.onnx', '--to', '--force'),
     refusal('m.onnx', '--batch', '1.5'),
+    refusal('m.onnx', '--batch', '0'),
     refusal('m.onnx', '--force=maybe'),
     refusal('m.onnx', 'n.onnx'),
     refusal(),
@@ -72,6 +73,7 @@ test('what is refused, in full', () => {
     2 flag/value: --to wants a value: <preset,...>, got nothing.
     2 flag/value: --to wants a value: <preset,...>, got the flag --force.
     2 flag/value: --batch wants a whole number, got '1.5'.
+    2 flag/value: --batch wants a whole number of at least 1, got 0.
     2 flag/value: --force wants no value, got 'maybe'.
     2 flag/value: lowbit quantize wants <model> and nothing more, got 'n.onnx' too.
     2 flag/missing: lowbit quantize needs <model>: 'lowbit quantize <model>'. See lowbit quantize --help."

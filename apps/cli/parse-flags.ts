@@ -1,7 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { fail } from 'lowbit/tensor';
+import { fail, nearest } from 'lowbit/tensor';
 import type { Flag, Flags } from './flags.ts';
-import { nearest } from './nearest.ts';
 
 /** What a command line said: only what was given, by the flag's own name. */
 export interface ParsedFlags {
@@ -89,6 +88,10 @@ function checked(rawName: string, flag: Flag, value: string | undefined, inline:
   }
   if (flag.number && !/^\d{1,15}$/.test(value)) {
     fail('flag/value', { flag: rawName, got: `'${value}'`, wanted: 'a whole number' });
+  }
+  const { least = 0 } = flag;
+  if (flag.number && Number(value) < least) {
+    fail('flag/value', { flag: rawName, got: value, wanted: `a whole number of at least ${least}` });
   }
   return value;
 }

@@ -1,8 +1,7 @@
 import { recipeSchema } from 'lowbit';
-import { fail } from 'lowbit/tensor';
+import { fail, nearest } from 'lowbit/tensor';
 import { z } from 'zod';
 import type { Flag, Flags } from './flags.ts';
-import { nearest } from './nearest.ts';
 import type { ParsedFlags } from './parse-flags.ts';
 
 /** The recipe's JSON Schema says all a flag needs: its name, type, choices and what it means. */
@@ -115,7 +114,10 @@ function given(flags: ParsedFlags, name: string, property: Property): unknown {
     return Object.fromEntries(
       flags.list(name)!.map((pair) => {
         const at = pair.lastIndexOf('=');
-        return at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
+        if (at < 1 || at === pair.length - 1) {
+          fail('flag/value', { flag: `--${name}`, got: `'${pair}'`, wanted: hints[name] ?? 'name=value' });
+        }
+        return [pair.slice(0, at), pair.slice(at + 1)];
       }),
     );
   }

@@ -50,15 +50,15 @@ export async function folderLabels(request: ReadRequest, accept: (path: string) 
   }
   const names = request.labelNames ?? classes;
   const depth = request.path === '.' ? 0 : request.path.split('/').length;
+  const source = request.path === '.' ? request.folder.name : request.path;
   const number = (path: string) => {
     const name = path.split('/')[depth]!;
     const index = names.indexOf(name);
-    if (index < 0)
-      fail('data/malformed', { file: request.path, what: `folder '${name}' is none of the label names` });
+    if (index < 0) fail('data/class-folder', { folder: name, data: source });
     return index;
   };
   return {
-    source: request.path === '.' ? request.folder.name : request.path,
+    source,
     count: paths.length,
     dtype: 'int32',
     dims: [],

@@ -97,7 +97,7 @@ async function specIn(folder: DataFolder, file: string | undefined): Promise<Dat
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    fail('data/malformed', { file: path, what: 'it is no valid JSON' }, cause);
+    fail('data/malformed', { file: path, what: `it is no valid JSON: ${(cause as Error).message}` }, cause);
   }
   // A list is data (token ids), not a description.
   return Array.isArray(value) ? undefined : parseDatasetSpec(value, path);

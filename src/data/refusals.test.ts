@@ -24,8 +24,10 @@ async function refusal(
     const dataset = await openDataset(folder as string, ports, options);
     for await (const batch of dataset.batches({ batchSize: 4 })) void batch;
   } catch (error) {
-    if (error instanceof LowbitError) return `${error.exitCode} ${error.code}: ${error.message}`;
-    throw error;
+    if (!(error instanceof LowbitError)) throw error;
+    // Engines differ in how they say where JSON breaks, but all say it.
+    const text = error.message.replace(/(no valid JSON: )\S.*\S(\. Write)/, '$1<where>$2');
+    return `${error.exitCode} ${error.code}: ${text}`;
   }
   return 'taken';
 }
@@ -162,7 +164,7 @@ test('descriptions that are wrong', async () => {
       'inputs.x': Unrecognized key: "fiel"
       the top: Unrecognized key: "extra"
     docs/data.md lists every key.
-    2 data/malformed: dataset.json is damaged or not what its name says: it is no valid JSON. Write the file again.
+    2 data/malformed: dataset.json is damaged or not what its name says: it is no valid JSON: <where>. Write the file again.
     2 data/too-large: a.wav is refused: one sample in bytes is 4398046511104, and the limit is 1073741824. Split the data into smaller files.
     2 data/shape: Input 'x' wants samples of [n, 3], but its constant holds [batch, 1099511627776]. Check the file, or "shape" and "layout" in dataset.json.
     2 data/needs: a.u8 cannot be read without "modelLayout" (NHWC or NCHW) for 'x'. Add it in dataset.json (docs/data.md shows how).
@@ -236,6 +238,17 @@ test('files that lie', async () => {
     2 data/malformed: c.json is damaged or not what its name says: samples differ in shape; only flat lists may differ in length. Write the file again.
     2 data/image: The picture a.jpg cannot be read: Input buffer contains unsupported image format. Repair or remove it."
   `);
+});
+
+test('a class folder that "labelNames" does not name', async () => {
+  const spec: DatasetSpec = {
+    inputs: { x: { file: '.', format: 'bytes', head: 3 } },
+    labels: { folders: true },
+    labelNames: ['cat', 'dog'],
+  };
+  const files = { 'cat/1': Uint8Array.of(1, 2, 3), 'emu/1': Uint8Array.of(4, 5, 6) };
+  const bytes: PortInfo[] = [{ name: 'x', dtype: 'int32', shape: ['n', 3] }];
+  expect(await refusal(files, bytes, { spec })).toMatchInlineSnapshot(`"2 data/class-folder: The class folder 'emu' of data is none of the label names. Add it to "labelNames" in dataset.json, or remove the folder."`);
 });
 
 test('a link that leaves the folder is not followed', async () => {

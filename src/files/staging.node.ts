@@ -121,7 +121,7 @@ export interface OutputPlace {
 /**
  * Reads `path` as a folder when it ends with a separator, is one, or `many` files are to come; else as a file.
  * The last folder of the path is made when it is missing; one before it is not: that is a typing error.
- * @throws file/folder-missing, file/not-a-file, file/no-access
+ * @throws file/several-outputs, file/folder-missing, file/not-a-folder, file/no-access
  */
 export async function outputPlace(path: string, many: boolean): Promise<OutputPlace> {
   const info = await stat(path).catch(() => undefined);
@@ -131,6 +131,7 @@ export async function outputPlace(path: string, many: boolean): Promise<OutputPl
     if (!info.isDirectory()) fail('file/not-a-folder', { path });
     return { folder: path, undo: async () => {} };
   }
+  if (/\.onnx$/i.test(path)) fail('file/several-outputs', { path });
   await mkdir(path).catch((error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
       fail('file/folder-missing', { path: dirname(path) }, error);

@@ -71,6 +71,15 @@ test('staging in memory publishes into any folder', async () => {
   expect([...destination.files.keys()]).toEqual(['a.onnx_data', 'a.onnx']);
 });
 
+test('a new path that is named like a model is no folder for several', async () => {
+  const path = join(folder, 'model.onnx');
+  await expect(outputPlace(path, true)).rejects.toThrow(
+    `${path} names one file, but several presets, or a layout with folders, need a folder. Name one, such as '${join(folder, 'model')}/', or give a single preset.`,
+  );
+  expect(await readdir(folder)).not.toContain('model.onnx');
+  expect(await outputPlace(path, false)).toMatchObject({ folder, file: 'model.onnx' });
+});
+
 test('a file cannot hold several outputs, and a page has no folders', async () => {
   const file = join(folder, 'a.onnx');
   await writeFile(file, 'model');

@@ -24,7 +24,7 @@ test('a run in 120 columns: one table', () => {
       quantized: 1 large tensor (>= 4,096 values) in 1.23 MB for 4.92 MB (0.25x), 1 small tensor in 992 B for 3.46 kB
         (0.29x)
       top-5: 93.11 % (float 94.23 %)
-      limit 0.5%: NOT MET: top-1 83.11 % (95 % interval 83.00 % to 85.00 %), 1.12 points worse than float
+      limit 0.5% on top-1: NOT MET: 83.11 % (95 % interval 83.00 % to 85.00 %), 1.12 points worse than float
       kept: 17 x Conv, 1 x Gemm: its integer kernel is slower than float on this CPU
       kept: Softmax 'softmax': the runtime has no integer kernel for it
       note: Weights use 7 bits: this CPU has no VNNI, and 8 bits would saturate.
@@ -35,7 +35,7 @@ test('a run in 120 columns: one table', () => {
 
     fp16  out/fp16.onnx
       top-5: 94.25 % (float 94.23 %)
-      limit 0.5%: met: top-1 84.25 % (95 % interval 83.00 % to 85.00 %), 0.02 points better than float
+      limit 0.5% on top-1: met: 84.25 % (95 % interval 83.00 % to 85.00 %), 0.02 points better than float
 
     q4
       not applicable: q4 stores MatMul and Gemm weights, and no such weight here is worth a block of 32 values
@@ -73,7 +73,7 @@ test('a run in 80 columns: quality and cost one below the other', () => {
       quantized: 1 large tensor (>= 4,096 values) in 1.23 MB for 4.92 MB (0.25x), 1
         small tensor in 992 B for 3.46 kB (0.29x)
       top-5: 93.11 % (float 94.23 %)
-      limit 0.5%: NOT MET: top-1 83.11 % (95 % interval 83.00 % to 85.00 %), 1.12
+      limit 0.5% on top-1: NOT MET: 83.11 % (95 % interval 83.00 % to 85.00 %), 1.12
         points worse than float
       kept: 17 x Conv, 1 x Gemm: its integer kernel is slower than float on this CPU
       kept: Softmax 'softmax': the runtime has no integer kernel for it
@@ -89,8 +89,8 @@ test('a run in 80 columns: quality and cost one below the other', () => {
 
     fp16  out/fp16.onnx
       top-5: 94.25 % (float 94.23 %)
-      limit 0.5%: met: top-1 84.25 % (95 % interval 83.00 % to 85.00 %), 0.02 points
-        better than float
+      limit 0.5% on top-1: met: 84.25 % (95 % interval 83.00 % to 85.00 %), 0.02
+        points better than float
 
     q4
       not applicable: q4 stores MatMul and Gemm weights, and no such weight here is

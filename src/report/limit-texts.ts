@@ -1,7 +1,7 @@
 import { metricText, outputName } from './measurement-columns.ts';
 import type { LimitRecord, MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
 
-/** 'limit 0.5%: NOT MET: top-1 83.11 % (95 % interval 82.50 % to 83.70 %), 1.12 points worse than float'. */
+/** 'limit 0.5% on top-1: NOT MET: 83.11 % (95 % interval 82.50 % to 83.70 %), 1.12 points worse than float'. */
 export function limitText(
   limit: LimitRecord,
   own: MeasurementRecord | undefined,
@@ -23,7 +23,9 @@ export function limitText(
     interval === undefined ? '' : ` (95 % interval ${figure(interval[0])} to ${figure(interval[1])})`;
   const verdict = limit.met ? 'met' : 'NOT MET';
   const drop = limit.drop === undefined ? '' : `, ${dropText(limit.drop, rate)}`;
-  return `limit ${limit.text}: ${verdict}: ${limit.metric} ${figure(limit.value)}${between}${drop}`;
+  // A limit on something that is no metric, such as outputs without NaN, has no figure to show.
+  const measured = metric === undefined ? '' : `: ${figure(limit.value)}${between}`;
+  return `limit ${limit.text} on ${limit.metric}: ${verdict}${measured}${drop}`;
 }
 
 function dropText(drop: number, rate: boolean): string {

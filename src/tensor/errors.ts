@@ -1,3 +1,5 @@
+import { nearest } from './nearest.ts';
+
 /**
  * The closed set of errors. An error is data: a code and typed details. Its text is made here, in one
  * table, and always says what, where, got against wanted, and what to do. Anything else that is thrown
@@ -14,6 +16,7 @@ export interface ErrorDetails {
   'calibration/unknown-value': { value: string };
   'command/unknown': { got: string; nearest?: string; known: readonly string[] };
   'compare/too-few': { got: number };
+  'data/class-folder': { folder: string; data: string };
   'data/count-mismatch': { first: string; firstCount: number; other: string; otherCount: number };
   'data/dtype': { input: string; file: string; got: string; wanted: string };
   'data/empty': { path: string };
@@ -51,6 +54,7 @@ export interface ErrorDetails {
   'file/not-a-folder': { path: string };
   'file/not-json': { path: string };
   'file/out-of-range': { file: string; offset: number; length: number; size: number };
+  'file/several-outputs': { path: string };
   'file/unsafe-location': { location: string; file: string; why: string };
   'flag/missing': { command: string; what: string; usage: string };
   'flag/unknown': { command: string; got: string; nearest?: string };
@@ -142,6 +146,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
   'compare/too-few': (d) =>
     `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
+  'data/class-folder': (d) =>
+    `The class folder '${d.folder}' of ${d.data} is none of the label names. Add it to "labelNames" in dataset.json, or remove the folder.`,
   'data/count-mismatch': (d) =>
     `${d.first} holds ${d.firstCount} samples, but ${d.other} holds ${d.otherCount}. Every array of a dataset wants one row per sample; check that the files belong together.`,
   'data/dtype': (d) =>
@@ -206,6 +212,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'file/not-json': (d) => `${d.path} is not JSON. Repair the file, or take it away.`,
   'file/out-of-range': (d) =>
     `${d.file} has ${d.size} bytes, but ${d.length} at offset ${d.offset} were asked for. The file is cut off or was changed; copy or download it again.`,
+  'file/several-outputs': (d) =>
+    `${d.path} names one file, but several presets, or a layout with folders, need a folder. Name one, such as '${d.path.replace(/\.onnx$/i, '')}/', or give a single preset.`,
   'file/unsafe-location': (d) =>
     `'${d.location}', named by ${d.file}, is refused: ${d.why}. Only files inside that folder are used; move the file there and name it relative to it.`,
   'flag/missing': (d) => `lowbit ${d.command} needs ${d.what}: '${d.usage}'. See lowbit ${d.command} --help.`,
@@ -246,7 +254,11 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The model speaks opset ${d.got}, but ${d.what} needs opset ${d.wanted}. Raise it first (raiseOpset).`,
   'lowering/range-missing': (d) =>
     `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
-  'name/unknown': (d) => `Unknown ${d.what} '${d.got}'. Known: ${d.known.join(', ')}.`,
+  'name/unknown': (d) => {
+    const near = nearest(d.got, d.known);
+    const meant = near === undefined ? '' : ` Did you mean '${near}'?`;
+    return `Unknown ${d.what} '${d.got}'.${meant} Known: ${d.known.join(', ')}.`;
+  },
   'numerics/axis': (d) =>
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
   'numerics/group-size': (d) =>

@@ -100,7 +100,11 @@ export async function readJsonSamples(source: ByteSource): Promise<unknown[]> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    fail('data/malformed', { file: source.name, what: 'it is no valid JSON' }, cause);
+    fail(
+      'data/malformed',
+      { file: source.name, what: `it is no valid JSON: ${(cause as Error).message}` },
+      cause,
+    );
   }
   if (!Array.isArray(value)) {
     fail('data/malformed', { file: source.name, what: 'wanted a list of samples: [[[ids], label], ...]' });

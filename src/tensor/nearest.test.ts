@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { lookUp } from './errors.ts';
 import { nearest } from './nearest.ts';
 
 test('the name that a typing error meant', () => {
@@ -13,4 +14,12 @@ test('the name that a typing error meant', () => {
     'to',
     undefined,
   ]);
+});
+
+test('an unknown name in an error: the one that was meant, then all', () => {
+  const table = { int8: 1, 'int8-dynamic': 2, q4: 3 };
+  expect(() => lookUp('preset', table, 'int8-dynamc')).toThrow(
+    "Unknown preset 'int8-dynamc'. Did you mean 'int8-dynamic'? Known: int8, int8-dynamic, q4.",
+  );
+  expect(() => lookUp('preset', table, 'q9')).toThrow("Unknown preset 'q9'. Known: int8, int8-dynamic, q4.");
 });

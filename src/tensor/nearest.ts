@@ -1,6 +1,7 @@
 /** The known name that a typing error most likely meant, if one is near enough. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(name.length / 3));
+  // One letter of two is a guess, not a typing error.
+  const limit = Math.floor(name.length / 3);
   let best: string | undefined;
   let least = limit + 1;
   for (const candidate of known) {
