@@ -248,7 +248,9 @@ test('a class folder that "labelNames" does not name', async () => {
   };
   const files = { 'cat/1': Uint8Array.of(1, 2, 3), 'emu/1': Uint8Array.of(4, 5, 6) };
   const bytes: PortInfo[] = [{ name: 'x', dtype: 'int32', shape: ['n', 3] }];
-  expect(await refusal(files, bytes, { spec })).toMatchInlineSnapshot(`"2 data/class-folder: The class folder 'emu' of data is none of the label names. Add it to "labelNames" in dataset.json, or remove the folder."`);
+  expect(await refusal(files, bytes, { spec })).toMatchInlineSnapshot(
+    `"2 data/class-folder: The class folder 'emu' of data is none of the label names. Add it to "labelNames" in dataset.json, or remove the folder."`,
+  );
 });
 
 test('a link that leaves the folder is not followed', async () => {
