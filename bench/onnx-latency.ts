@@ -32,7 +32,7 @@ export default async function run(): Promise<void> {
         batch: String(before.batch),
         'float ms (median, p95)': `${ms(before.medianMs)}, ${ms(before.p95Ms)}`,
         'quantized ms (median, p95)': `${ms(after.medianMs)}, ${ms(after.p95Ms)}`,
-        speedup: ratio(before.medianMs / after.medianMs),
+        speedup: ratio(after.speedup!),
         'top-1 (256 samples)': `${percent(float.metrics[0]!.value)} -> ${percent(quantized.metrics[0]!.value)}`,
       });
     }

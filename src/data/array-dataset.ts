@@ -1,4 +1,4 @@
-import { elementCount, fail, type Tensor, throwIfAborted } from '../tensor/index.ts';
+import { elementCount, fail, type Tensor, throwIfAborted, zeros } from '../tensor/index.ts';
 import type { Batch, Dataset, Task } from './dataset.ts';
 
 /** Arrays in memory as a dataset: one row per sample along the first axis. */
@@ -146,7 +146,7 @@ function rowsOf(t: Tensor, at: number, count: number): Tensor {
 function stack(parts: readonly Tensor[]): Tensor {
   const first = parts[0]!;
   const row = first.data.length;
-  const data = new (first.data.constructor as Float32ArrayConstructor)(row * parts.length);
+  const data = zeros(first.dtype as 'float32', row * parts.length);
   for (const [i, part] of parts.entries()) data.set(part.data as Float32Array, i * row);
   return { dtype: first.dtype, dims: [parts.length, ...first.dims], data: data as Tensor['data'] };
 }

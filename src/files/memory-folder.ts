@@ -1,4 +1,4 @@
-import { fail } from '../tensor/index.ts';
+import { fail, plainBytes } from '../tensor/index.ts';
 import type { ByteSink, SinkFolder } from './bytes.ts';
 import { concatenate } from './concatenate.ts';
 
@@ -19,7 +19,7 @@ function memorySink(name: string, files: Map<string, Uint8Array>): ByteSink {
     },
     async write(bytes) {
       if (!open) fail('file/failed', { path: name, act: 'written', message: 'the sink is closed' });
-      chunks.push(bytes.slice());
+      chunks.push(plainBytes(bytes).slice());
       size += bytes.byteLength;
     },
     async commit() {

@@ -1,9 +1,10 @@
-import { fail } from '../tensor/index.ts';
+import { fail, plainBytes } from '../tensor/index.ts';
 import type { ByteSource, Siblings } from './bytes.ts';
 import { safeLocation } from './safe-location.ts';
 
 /** Bytes in memory as a source; reads are views, not copies. */
-export function memorySource(bytes: Uint8Array, name = 'memory'): ByteSource {
+export function memorySource(given: Uint8Array, name = 'memory'): ByteSource {
+  const bytes = plainBytes(given);
   return {
     name,
     size: bytes.byteLength,

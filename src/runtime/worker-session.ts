@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor/index.ts';
+import { plainBytes, type Tensor } from '../tensor/index.ts';
 import { checkFeeds, checkOutputs } from './check-feeds.ts';
 import type { Loaded, Request } from './protocol.ts';
 import type { Feeds, PortInfo, Session } from './runtime.ts';
@@ -52,7 +52,7 @@ function ownFeeds(feeds: Feeds): { feeds: Record<string, Tensor>; buffers: Array
   const copies: Record<string, Tensor> = {};
   const buffers: ArrayBuffer[] = [];
   for (const [name, t] of Object.entries(feeds)) {
-    const data = t.data.slice();
+    const data = (t.data instanceof Uint8Array ? plainBytes(t.data) : t.data).slice();
     if (ArrayBuffer.isView(data)) buffers.push(data.buffer as ArrayBuffer);
     copies[name] = { dtype: t.dtype, dims: [...t.dims], data } as Tensor;
   }

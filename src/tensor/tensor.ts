@@ -114,7 +114,7 @@ export function tensorFromBytes<D extends Exclude<DType, 'string'>>(
   }
   const Constructor: ArrayConstructor = arrayConstructors[dtype];
   const unit = Constructor.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % unit === 0 ? bytes : plainBytes(bytes).slice();
   const data = new Constructor(aligned.buffer, aligned.byteOffset, aligned.byteLength / unit);
   return { dtype, dims, data: data as unknown as DTypeArrays[D] };
 }
@@ -123,4 +123,11 @@ export function tensorFromBytes<D extends Exclude<DType, 'string'>>(
 export function bytesOf(t: Tensor<Exclude<DType, 'string'>>): Uint8Array {
   const view = t.data as ArrayBufferView;
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** The same bytes as a Uint8Array of no subclass: `slice` of Node's Buffer gives a view where others copy. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -141,6 +141,17 @@ describe.each<RuntimeName>(['native', 'wasm'])('%s', (name) => {
     await session.release();
   });
 
+  test("leaves Node's Buffers, whose slice is a view, with the caller", async () => {
+    const session = await runtime.load(await encodeOnnx(identity('uint8')));
+    const data = Buffer.from([1, 2, 3, 4]);
+    for (const _ of [1, 2]) {
+      const { y } = await session.run({ x: { dtype: 'uint8', dims: [4], data } as Tensor });
+      expect(y).toEqual(tensor('uint8', [4], Uint8Array.of(1, 2, 3, 4)));
+    }
+    expect([...data]).toEqual([1, 2, 3, 4]);
+    await session.release();
+  });
+
   test('runs several sessions at once', async () => {
     const sessions = await Promise.all(
       [1, 2, 3].map(async (factor) => {
