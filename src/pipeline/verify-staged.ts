@@ -1,11 +1,11 @@
 import type { Model } from '../graph/index.ts';
 import type { FileRecord, OutputRecord } from '../report/index.ts';
 import type { RuntimeModel } from '../runtime/index.ts';
+import { slowerNotes, unsteadyNotes } from './latency-notes.ts';
 import type { Lowered } from './lower-request.ts';
 import { qualityNotes } from './quality-notes.ts';
 import type { QuantizeRun } from './quantize-run.ts';
 import { presetRow } from './selection.ts';
-import { slowerNotes } from './slower-note.ts';
 import { compareCost, measureCost, verify } from './verify.ts';
 
 export type Verified = Pick<OutputRecord, 'status' | 'agreement' | 'layers' | 'limits' | 'notes' | 'why'> & {
@@ -63,6 +63,7 @@ export async function verifyStaged(
       notes: [
         ...result.notes,
         ...slowerNotes(presetRow(name).kind, slower),
+        ...unsteadyNotes([...floatLatency, ...cost.latency]),
         ...qualityNotes(result.agreement, lowered, run.prepared),
       ],
       ...(result.layers && { layers: result.layers }),

@@ -23,3 +23,16 @@ export function slowerNotes(kind: PresetKind, slower: readonly LatencyRecord[]):
   const where = notable.map(({ batch, speedup }) => `batch ${batch} (${speedup!.toFixed(2)}x)`);
   return [`Slower than float at ${where.join(' and ')}: ${reasons[kind]}.`];
 }
+
+/** A 95th percentile this many times the median: something else had the processor in between. */
+const UNSTEADY = 4;
+
+/** Says that speeds are not to be quoted, where runs of the same model differ too much. */
+export function unsteadyNotes(latency: readonly LatencyRecord[]): string[] {
+  const unsteady = latency.filter(({ medianMs, p95Ms }) => p95Ms > UNSTEADY * medianMs);
+  if (unsteady.length === 0) return [];
+  const batches = [...new Set(unsteady.map(({ batch }) => batch))].join(' and ');
+  return [
+    `Timings at batch ${batches} are unsteady (p95 far above the median): the machine is busy, or the model too small for so many threads. Measure again with --threads 1 or more --runs before you quote a speed.`,
+  ];
+}
