@@ -130,7 +130,7 @@ function comparable({ seconds: _, machine, source, baseline, outputs, ...rest }:
   const output = ({ seconds: _s, file, measurement, notes, ...own }: OutputRecord) => ({
     ...own,
     // Speed differs from run to run, and so do notes on it.
-    notes: notes.filter((note) => !note.startsWith('Slower than float')),
+    notes: notes.filter((note) => !/^(Slower than float|Timings at batch)/.test(note)),
     sizeBytes: file?.sizeBytes,
     ...(measurement && figures(measurement)),
   });
