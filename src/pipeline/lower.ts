@@ -13,8 +13,8 @@ import { lowerStatic } from './lower-static.ts';
 import { portsOf } from './open-model.ts';
 
 const dynamic: Lower = async (request) => {
-  const { model, filter, quantizer } = request;
-  return lowerDynamic(model, { quantizer, filter, weights: weightsOf(request) });
+  const { model, filter, quantizer, recipe } = request;
+  return lowerDynamic(model, { quantizer, filter, weights: weightsOf(request), conv: recipe.dynamicConv });
 };
 
 const weightOnly: Lower = async (request) => {

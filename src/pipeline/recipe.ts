@@ -69,6 +69,10 @@ export const recipeSchema = z.strictObject({
     .enum(['int8', 'float'])
     .default('int8')
     .describe('Static: depthwise convolutions in integers, or float where those are no faster.'),
+  dynamicConv: z
+    .enum(['stored', 'integer', 'float'])
+    .default('stored')
+    .describe('Dynamic: convolutions as 8-bit weights that load as float, as ConvInteger, or left float.'),
   float8: z
     .enum(['cast', 'qdq'])
     .default('cast')
