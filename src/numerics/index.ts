@@ -1,11 +1,13 @@
 /** Number formats, granularity, schemes, quantized tensors. */
 
-export type { FloatEncodeOptions } from '../kernels/index.ts';
+export type { BlockSearch, FloatEncodeOptions } from '../kernels/index.ts';
 export { type CodeRange, integerCodes } from './affine.ts';
 export * from './affine-parameters.ts';
 export * from './float-arrays.ts';
 export * from './formats.ts';
 export * from './from-float32.ts';
+export * from './ggml/block-codec.ts';
+export * from './ggml/block-formats.ts';
 export * from './granularity.ts';
 export type * from './number-format.ts';
 export * from './octav.ts';

@@ -59,6 +59,8 @@ export interface ErrorDetails {
   'flag/missing': { command: string; what: string; usage: string };
   'flag/unknown': { command: string; got: string; nearest?: string };
   'flag/value': { flag: string; got: string; wanted: string };
+  'ggml/needs-importance': { type: string };
+  'ggml/row-length': { type: string; rowLength: number; block: number };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
@@ -220,6 +222,10 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'flag/unknown': (d) =>
     `lowbit ${d.command} has no flag '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} See lowbit ${d.command} --help.`,
   'flag/value': (d) => `${d.flag} wants ${d.wanted}, got ${d.got}.`,
+  'ggml/needs-importance': (d) =>
+    `${d.type} needs an importance matrix: at so few bits the error must go where it matters least. Give one with --imatrix, or choose a larger type.`,
+  'ggml/row-length': (d) =>
+    `${d.type} stores blocks of ${d.block} values, and rows of ${d.rowLength} are no whole number of them. Choose a type with smaller blocks, such as Q8_0, Q5_0 or IQ4_NL (32).`,
   'graph/attribute-type': (d) =>
     `Attribute '${d.attribute}' of ${d.node} is ${d.got}, but the operator wants ${d.wanted}. The model is not valid ONNX; export it again.`,
   'graph/cycle': (d) =>

@@ -1,0 +1,2 @@
+/** Checkpoints of decoder language models, by architecture. */
+export {};
