@@ -3,7 +3,8 @@ import { iq1Kernels } from './iq1.ts';
 import { iq2Kernels } from './iq2.ts';
 import { iq3Kernels } from './iq3.ts';
 import { iq4Kernels } from './iq4.ts';
-import { kKernels } from './k.ts';
+import { kAffineKernels } from './k-affine.ts';
+import { kScaleKernels } from './k-scale.ts';
 import { legacyKernels } from './legacy.ts';
 import { smallKernels } from './small.ts';
 
@@ -22,7 +23,8 @@ export interface BlockKernel {
 export const blockKernels = {
   ...legacyKernels,
   ...smallKernels,
-  ...kKernels,
+  ...kAffineKernels,
+  ...kScaleKernels,
   ...iq4Kernels,
   ...iq3Kernels,
   ...iq2Kernels,

@@ -1,0 +1,3 @@
+import type { BlockKernel } from './block-kernels.ts';
+
+export const kScaleKernels = {} as const satisfies Record<string, BlockKernel>;

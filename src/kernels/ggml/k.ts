@@ -1,3 +1,0 @@
-import type { BlockKernel } from './block-kernels.ts';
-
-export const kKernels = {} as const satisfies Record<string, BlockKernel>;
