@@ -59,6 +59,7 @@ export interface ErrorDetails {
   'flag/missing': { command: string; what: string; usage: string };
   'flag/unknown': { command: string; got: string; nearest?: string };
   'flag/value': { flag: string; got: string; wanted: string };
+  'ggml/layer': { name: string; layers: number };
   'ggml/needs-importance': { type: string };
   'ggml/row-length': { type: string; rowLength: number; block: number };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
@@ -222,6 +223,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'flag/unknown': (d) =>
     `lowbit ${d.command} has no flag '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} See lowbit ${d.command} --help.`,
   'flag/value': (d) => `${d.flag} wants ${d.wanted}, got ${d.got}.`,
+  'ggml/layer': (d) =>
+    `Tensor '${d.name}' is in no layer of this model, which has ${d.layers}: the mixture cannot place it. The file's block_count or the name is wrong; --pure or --tensor-type chooses a type without it.`,
   'ggml/needs-importance': (d) =>
     `${d.type} needs an importance matrix: at so few bits the error must go where it matters least. Give one with --imatrix, or choose a larger type.`,
   'ggml/row-length': (d) =>
