@@ -11,6 +11,11 @@ export interface ByteSource {
    * @throws file/out-of-range when the range does not lie inside the source.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Of a file on this machine that is open: its descriptor, which every thread of the process can read from by
+   * position. Good until `close`.
+   */
+  readonly descriptor?: number;
   close?(): Promise<void>;
 }
 

@@ -49,6 +49,10 @@ class FileSource implements ByteSource {
     forgotten.register(this, fd, this);
   }
 
+  get descriptor(): number | undefined {
+    return this.#fd;
+  }
+
   async read(offset: number, length: number): Promise<Uint8Array> {
     checkRange(this.name, this.size, offset, length);
     const bytes = new Uint8Array(length);
