@@ -16,3 +16,4 @@ export { memoryFolder } from './memory-folder.ts';
 export { memorySiblings, memorySource } from './memory-source.ts';
 export { safeLocation } from './safe-location.ts';
 export { type StagedModel, type Staging, stageInMemory } from './staging.ts';
+export * from './tensor-source.ts';

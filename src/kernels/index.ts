@@ -8,6 +8,7 @@ export * from './fit-affine.ref.ts';
 export * from './ggml/block-coder.ts';
 export * from './ggml/block-kernels.ts';
 export * from './ggml/block-twin.ts';
+export * from './ggml/float-coder.ts';
 export * from './histogram.ref.ts';
 export * from './histogram.wasm.ts';
 export * from './kernels.ts';
