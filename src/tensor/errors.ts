@@ -62,6 +62,15 @@ export interface ErrorDetails {
   'ggml/layer': { name: string; layers: number };
   'ggml/needs-importance': { type: string };
   'ggml/row-length': { type: string; rowLength: number; block: number };
+  'gguf/malformed': { file: string; offset: number; what: string };
+  'gguf/not-gguf': { file: string; why: string };
+  'gguf/not-writable': { what: string; why: string };
+  'gguf/split': { file: string; what: string };
+  'gguf/tensor': { file: string; tensor: string; what: string };
+  'gguf/tensor-type': { file: string; tensor: string; got: number; why: string; known: readonly string[] };
+  'gguf/too-large': { file: string; what: string; got: number; limit: number };
+  'gguf/truncated': { file: string; what: string; needed: number; size: number };
+  'gguf/version': { file: string; got: number; why: string };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
   'graph/duplicate-value': { value: string; node: string };
@@ -131,6 +140,7 @@ export interface ErrorDetails {
   'runtime/unavailable': { runtime: string; why: string };
   'runtime/worker-lost': { runtime: string; why: string };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
+  'tensor/rows': { tensor: string; from: number; to: number; rows: number };
 }
 
 /** The codes of all errors. */
@@ -229,6 +239,23 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.type} needs an importance matrix: at so few bits the error must go where it matters least. Give one with --imatrix, or choose a larger type.`,
   'ggml/row-length': (d) =>
     `${d.type} stores blocks of ${d.block} values, and rows of ${d.rowLength} are no whole number of them. Choose a type with smaller blocks, such as Q8_0, Q5_0 or IQ4_NL (32).`,
+  'gguf/malformed': (d) =>
+    `${d.file} is damaged at byte ${d.offset}: ${d.what}. Copy or download it again, or convert it again.`,
+  'gguf/not-gguf': (d) => `${d.file} is not a GGUF file: ${d.why}. Give a .gguf file.`,
+  'gguf/not-writable': (d) =>
+    `The GGUF file cannot be written: ${d.what} ${d.why}. Correct the metadata or the tensor.`,
+  'gguf/split': (d) =>
+    `${d.file} cannot be opened as a part of a model: ${d.what}. Put all parts into one folder under their own names, and open any of them there.`,
+  'gguf/tensor': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} ${d.what}. The file is damaged; copy or download it again, or convert it again.`,
+  'gguf/tensor-type': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} is of type ${d.got}: ${d.why}. Known types: ${d.known.join(', ')}. Convert the model again with one of them.`,
+  'gguf/too-large': (d) =>
+    `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
+  'gguf/truncated': (d) =>
+    `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy or download it again.`,
+  'gguf/version': (d) =>
+    `${d.file} is GGUF version ${d.got}, but lowbit reads 2 and 3 (little-endian): ${d.why}.`,
   'graph/attribute-type': (d) =>
     `Attribute '${d.attribute}' of ${d.node} is ${d.got}, but the operator wants ${d.wanted}. The model is not valid ONNX; export it again.`,
   'graph/cycle': (d) =>
@@ -340,6 +367,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The worker of the ${d.runtime} runtime is gone: ${d.why}. Create a new runtime; if memory ran out, use smaller batches.`,
   'tensor/byte-length': (d) =>
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
+  'tensor/rows': (d) =>
+    `Rows ${d.from} to ${d.to} of tensor '${d.tensor}' were asked for, but it has ${d.rows}. Ask for whole rows inside that range, the first before the last.`,
 };
 
 /** What the command line exits with: 2 bad input or environment, 3 a limit not met, 130 interrupted. */
