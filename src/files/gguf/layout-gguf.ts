@@ -98,11 +98,23 @@ function writePair(writer: HeaderWriter, key: string, value: MetadataValue): voi
 }
 
 function writeValue(writer: HeaderWriter, key: string, value: MetadataValue): void {
-  if (value.type === 'array') writeArray(writer, key, value);
-  else if (value.type === 'string') writeString(writer, key, value.value);
-  else if (value.type === 'bool') writer.bool(value.value);
-  else if (value.type === 'uint64' || value.type === 'int64') writer[value.type](value.value);
-  else writer[value.type](value.value);
+  switch (value.type) {
+    case 'array':
+      writeArray(writer, key, value);
+      break;
+    case 'string':
+      writeString(writer, key, value.value);
+      break;
+    case 'bool':
+      writer.bool(value.value);
+      break;
+    case 'uint64':
+    case 'int64':
+      writer[value.type](value.value);
+      break;
+    default:
+      writer[value.type](value.value);
+  }
 }
 
 function writeString(writer: HeaderWriter, key: string, value: string): void {
