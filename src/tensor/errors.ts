@@ -16,6 +16,7 @@ export interface ErrorDetails {
   'calibration/unknown-value': { value: string };
   'command/unknown': { got: string; nearest?: string; known: readonly string[] };
   'compare/too-few': { got: number };
+  'compute/thread-lost': { why: string };
   'data/class-folder': { folder: string; data: string };
   'data/count-mismatch': { first: string; firstCount: number; other: string; otherCount: number };
   'data/dtype': { input: string; file: string; got: string; wanted: string };
@@ -90,6 +91,7 @@ export interface ErrorDetails {
   'lowering/range-missing': { value: string };
   'name/unknown': { what: string; got: string; known: readonly string[] };
   'numerics/axis': { axis: number; dims: number[] };
+  'numerics/beyond-range': { name: string; index: number; value: string; type: string };
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
   'numerics/not-real': { dtype: string };
@@ -139,6 +141,16 @@ export interface ErrorDetails {
   'runtime/run-failed': { model: string; runtime: string; message: string };
   'runtime/unavailable': { runtime: string; why: string };
   'runtime/worker-lost': { runtime: string; why: string };
+  'safetensors/dtype': { file: string; tensor: string; got: string; known: readonly string[] };
+  'safetensors/index': { file: string; what: string };
+  'safetensors/malformed': { file: string; what: string };
+  'safetensors/missing': { names: readonly string[] };
+  'safetensors/not-safetensors': { file: string; why: string };
+  'safetensors/not-writable': { tensor: string; why: string };
+  'safetensors/pickle': { file: string };
+  'safetensors/tensor': { file: string; tensor: string; what: string };
+  'safetensors/too-large': { file: string; what: string; got: number; limit: number };
+  'safetensors/truncated': { file: string; what: string; needed: number; size: number };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'tensor/rows': { tensor: string; from: number; to: number; rows: number };
 }
@@ -159,6 +171,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
   'compare/too-few': (d) =>
     `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
+  'compute/thread-lost': (d) => `A worker thread is gone: ${d.why}. If memory ran out, use fewer threads.`,
   'data/class-folder': (d) =>
     `The class folder '${d.folder}' of ${d.data} is none of the label names. Add it to "labelNames" in dataset.json, or remove the folder.`,
   'data/count-mismatch': (d) =>
@@ -297,6 +310,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   },
   'numerics/axis': (d) =>
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
+  'numerics/beyond-range': (d) =>
+    `Value ${d.index} of ${d.name} is ${d.value}, which is too large for ${d.type}. Keep this tensor in a wider type, such as BF16 or F32.`,
   'numerics/group-size': (d) =>
     `Group size ${d.size} of the scheme is not a positive integer. Use 32, 64 or 128.`,
   'numerics/not-finite': (d) =>
@@ -365,6 +380,26 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The ${d.runtime} runtime cannot start: ${d.why}. 'native' needs the package onnxruntime-node, 'webgpu' a graphics adapter, 'wasm' onnxruntime-web.`,
   'runtime/worker-lost': (d) =>
     `The worker of the ${d.runtime} runtime is gone: ${d.why}. Create a new runtime; if memory ran out, use smaller batches.`,
+  'safetensors/dtype': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} is of dtype '${d.got}', which lowbit does not read. Known: ${d.known.join(', ')}. Save the model with one of them.`,
+  'safetensors/index': (d) =>
+    `The index ${d.file} cannot be used: ${d.what}. Copy or download the folder again, or save the model again.`,
+  'safetensors/malformed': (d) =>
+    `${d.file} is damaged: ${d.what}. Copy or download it again, or save the model again.`,
+  'safetensors/missing': (d) =>
+    `The folder holds no weights: there is no ${d.names.join(' and no ')}. Name the folder of a Hugging Face checkpoint.`,
+  'safetensors/not-safetensors': (d) =>
+    `${d.file} is not a safetensors file: ${d.why}. Give a .safetensors file.`,
+  'safetensors/not-writable': (d) =>
+    `Tensor '${d.tensor}' cannot be written to a safetensors file: ${d.why}. Convert or rename it first.`,
+  'safetensors/pickle': (d) =>
+    `${d.file} is a PyTorch checkpoint: a Python program that runs when it is opened, so lowbit does not. Save it as safetensors where you trust it (model.save_pretrained(folder), or safetensors.torch.save_file), and open that.`,
+  'safetensors/tensor': (d) =>
+    `Tensor '${d.tensor}' in ${d.file} ${d.what}. The file is damaged; copy or download it again, or save the model again.`,
+  'safetensors/too-large': (d) =>
+    `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
+  'safetensors/truncated': (d) =>
+    `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy or download it again.`,
   'tensor/byte-length': (d) =>
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'tensor/rows': (d) =>
