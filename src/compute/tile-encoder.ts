@@ -52,7 +52,7 @@ export async function tileEncoder(
       encode: () => encode.encode(search),
     };
   }
-  const values = isBlocks(from) ? decoded(from, await blockCoder(from)) : converted(from as DType);
+  const values = isBlocks(from) ? decoded(await blockCoder(from)) : converted(from as DType);
   const target = encode === undefined ? await betweenFloats('float32', to as StoredFloat) : undefined;
   const bytes = scratch();
   let tile: { rows: number; rowLength: number; importance: Float32Array | undefined; stored: Uint8Array };
@@ -96,7 +96,7 @@ function asItIs(type: StoredType): TileEncoder {
 type Floats = (stored: Uint8Array, count: number) => Uint8Array;
 
 /** Float32 values of blocks, out of the kernel's memory: the encoder of the same family works in it too. */
-function decoded(from: BlockKernelName, coder: BlockCoder): Floats {
+function decoded(coder: BlockCoder): Floats {
   const values = scratch();
   return (stored, count) => {
     const floats = values(count * 4);

@@ -8,9 +8,12 @@ interface Shared {
   /** Builds the module's tables; absent where it has none. */
   prepare?(): void;
   widenFloat16(from: number, to: number, count: number): void;
+  widenFiniteFloat16(from: number, to: number, count: number): void;
   widenBfloat16(from: number, to: number, count: number): void;
   narrowFloat16(from: number, to: number, count: number): void;
   narrowBfloat16(from: number, to: number, count: number): void;
+  largest16(from: number, count: number): number;
+  largest32(from: number, count: number): number;
   firstNotFinite(values: number, count: number): number;
 }
 type Encode = (
@@ -47,13 +50,20 @@ const aligned = (byteLength: number): number => (byteLength + 16 + 63) & ~63;
 /** How stored floats look before they are widened. */
 export type StoredFloat = 'float32' | 'float16' | 'bfloat16';
 
+/** Bits of infinity, and of 2^15: scales are stored as float16, which holds those of values below for certain. */
+const limits: Readonly<Record<StoredFloat, { readonly infinity: number; readonly large: number }>> = {
+  float32: { infinity: 0x7f800000, large: 0x47000000 },
+  float16: { infinity: 0x7c00, large: 0x7800 },
+  bfloat16: { infinity: 0x7f80, large: 0x4700 },
+};
+
 /** A type's encoder with a place in the kernel's memory for one tile: nothing is copied that need not be. */
 export interface BlockCoder {
   /** Where the caller puts [rows, length] stored floats; valid until the next call of any coder of the family. */
   input(rows: number, length: number, stored: StoredFloat, importance?: Float32Array): Uint8Array;
   /**
    * Encodes what was put into `input`. The result is a view: copy or write it before the next call.
-   * A value that is NaN or Inf stops it: then the result is its index.
+   * A value that is NaN or Inf, or that the type cannot hold, stops it: then the result is its index.
    */
   encode(search: BlockSearch): Uint8Array | number;
   /** Decodes blocks to [count] floats of `stored`; a view, as above. */
@@ -96,12 +106,22 @@ export async function blockCoder(name: BlockKernelName): Promise<BlockCoder> {
     encode(search) {
       const { rows, length, stored, importance, raw, values } = tile;
       const count = rows * length;
-      if (stored === 'float16') call.widenFloat16(raw, values, count);
+      const { infinity, large } = limits[stored];
+      const largest = stored === 'float32' ? call.largest32(raw, count) : call.largest16(raw, count);
       if (stored === 'bfloat16') call.widenBfloat16(raw, values, count);
-      const bad = call.firstNotFinite(values, count);
-      if (bad >= 0) return bad;
+      if (stored === 'float16') {
+        if (largest < infinity) call.widenFiniteFloat16(raw, values, count);
+        else call.widenFloat16(raw, values, count);
+      }
+      if (largest >= infinity) return call.firstNotFinite(values, count);
       const bytes = values + aligned(count * 4);
       encode(values, bytes, rows, length, importance, search === 'best');
+      if (largest >= large) {
+        // A scale that became Inf makes its block so; the values are no longer needed.
+        decode(bytes, values, count);
+        const bad = call.firstNotFinite(values, count);
+        if (bad >= 0) return bad;
+      }
       return view(bytes, (count / blockValues) * blockBytes);
     },
     decode(bytes, count, stored = 'float32') {

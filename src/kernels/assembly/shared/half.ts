@@ -21,6 +21,14 @@
   return v128.or(v128.or(finite, special), sign);
 }
 
+/** The same for values that are neither Inf nor NaN. */
+// @ts-ignore: decorator
+@inline export function unhalfFinite4(h: v128): v128 {
+  const magnitude = i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13);
+  const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16);
+  return v128.or(f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>((127 + 112) << 23))), sign);
+}
+
 /** float16 bits -> its value. */
 // @ts-ignore: decorator
 @inline export function halfValue(bits: u32): f32 {

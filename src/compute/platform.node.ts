@@ -1,0 +1,1 @@
+export { threadPool as createThreads } from './thread-pool.node.ts';
