@@ -49,7 +49,7 @@ export async function tileEncoder(
   if (encode !== undefined && isFloat(from)) {
     return {
       input: (rows, rowLength, importance) => encode.input(rows, rowLength, from, importance),
-      encode: () => encode.encode(search),
+      encode: () => encode.encode(search, true),
     };
   }
   const values = isBlocks(from) ? decoded(await blockCoder(from)) : converted(from as DType);
@@ -70,7 +70,7 @@ export async function tileEncoder(
         return target!.encode();
       }
       encode.input(rows, rowLength, 'float32', importance).set(floats);
-      return encode.encode(search);
+      return encode.encode(search, true);
     },
   };
 }

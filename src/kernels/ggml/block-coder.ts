@@ -1,5 +1,5 @@
 import { type KernelModule, loadKernel } from '../kernel-module.ts';
-import { type BlockKernel, type BlockKernelName, blockKernels } from './block-kernels.ts';
+import { type BlockKernelName, blockKernels } from './block-kernels.ts';
 import type { BlockSearch } from './block-twin.ts';
 
 /** What every module of block formats exports; see ../assembly/shared/block-io.ts. */
@@ -63,9 +63,10 @@ export interface BlockCoder {
   input(rows: number, length: number, stored: StoredFloat, importance?: Float32Array): Uint8Array;
   /**
    * Encodes what was put into `input`. The result is a view: copy or write it before the next call.
-   * A value that is NaN or Inf, or that the type cannot hold, stops it: then the result is its index.
+   * A value that is NaN or Inf stops it: then the result is its index.
+   * @param refuseOverflow also one that the type cannot hold, so that its block would come back as Inf or NaN
    */
-  encode(search: BlockSearch): Uint8Array | number;
+  encode(search: BlockSearch, refuseOverflow?: boolean): Uint8Array | number;
   /** Decodes blocks to [count] floats of `stored`; a view, as above. */
   decode(bytes: Uint8Array, count: number, stored?: StoredFloat): Uint8Array;
 }
@@ -103,7 +104,7 @@ export async function blockCoder(name: BlockKernelName): Promise<BlockCoder> {
       tile = { rows, length, stored, importance: importance ? start : 0, raw, values };
       return view(raw, count * (stored === 'float32' ? 4 : 2));
     },
-    encode(search) {
+    encode(search, refuseOverflow = false) {
       const { rows, length, stored, importance, raw, values } = tile;
       const count = rows * length;
       const { infinity, large } = limits[stored];
@@ -116,7 +117,7 @@ export async function blockCoder(name: BlockKernelName): Promise<BlockCoder> {
       if (largest >= infinity) return call.firstNotFinite(values, count);
       const bytes = values + aligned(count * 4);
       encode(values, bytes, rows, length, importance, search === 'best');
-      if (largest >= large) {
+      if (refuseOverflow && largest >= large) {
         // A scale that became Inf makes its block so; the values are no longer needed.
         decode(bytes, values, count);
         const bad = call.firstNotFinite(values, count);
