@@ -385,7 +385,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'safetensors/index': (d) =>
     `The index ${d.file} cannot be used: ${d.what}. Copy or download the folder again, or save the model again.`,
   'safetensors/malformed': (d) =>
-    `${d.file} is damaged: ${d.what}. Copy or download it again, or save the model again.`,
+    `${d.file} is damaged: ${d.what}. Copy or download it again, or save it again.`,
   'safetensors/missing': (d) =>
     `The folder holds no weights: there is no ${d.names.join(' and no ')}. Name the folder of a Hugging Face checkpoint.`,
   'safetensors/not-safetensors': (d) =>
@@ -395,7 +395,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'safetensors/pickle': (d) =>
     `${d.file} is a PyTorch checkpoint: a Python program that runs when it is opened, so lowbit does not. Save it as safetensors where you trust it (model.save_pretrained(folder), or safetensors.torch.save_file), and open that.`,
   'safetensors/tensor': (d) =>
-    `Tensor '${d.tensor}' in ${d.file} ${d.what}. The file is damaged; copy or download it again, or save the model again.`,
+    `Tensor '${d.tensor}' in ${d.file} ${d.what}. The file is damaged; copy or download it again, or save it again.`,
   'safetensors/too-large': (d) =>
     `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
   'safetensors/truncated': (d) =>
