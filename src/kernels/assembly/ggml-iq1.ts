@@ -11,10 +11,11 @@ const POINTS: i32 = 6561;
 const GRID: i32 = 2048;
 const LARGEST: f32 = 3.4028234663852886e38;
 
-/** [2048, 8] digits; [6561] index or -1 - offset of a list; lists: count, then indices, as u16. */
+/** [2048, 8] digits, and four times them; [6561] index or -1 - offset of a list; lists: count, then indices, as u16. */
 const DIGITS: usize = memory.data(GRID * 8, 16);
+const OFFSETS: usize = memory.data(GRID * 8, 16);
 const INDEX: usize = memory.data(POINTS * 4, 16);
-/** Neighbours of the 4513 points that are not in the grid: 74 each on average, 664,468 bytes in all. */
+/** Neighbours of the 4513 points that are not in the grid: 74 each on average, 691 kB in all. */
 const LISTS: usize = memory.data(1 << 20, 16);
 
 // Sorted group: order, Σ w·x and Σ w up to each boundary, for all or for both halves; what depends on one boundary.
@@ -25,6 +26,10 @@ const HIGH_X: usize = memory.data(2 * 48 * 4, 16);
 const HIGH_W: usize = memory.data(2 * 48 * 4, 16);
 const WEIGHTS: usize = memory.data(32 * 4, 16);
 const CODES: usize = memory.data(32, 16);
+/** Errors of the longest list. */
+const ERRORS: usize = memory.data(208 * 4, 16);
+const COUNTS: usize = memory.data(36 * 4, 16);
+const DISTANCES: usize = memory.data(GRID, 16);
 /** w·(scale·level - x)² of eight values under each of three digits. */
 const TERMS: usize = memory.data(8 * 4 * 4, 16);
 const SCALES: usize = memory.data(16 * 4, 16);
@@ -47,7 +52,10 @@ export function prepare(): void {
       store<i32>(INDEX + (<usize>point << 2), -1);
       continue;
     }
-    for (let k = 0; k < 8; k++) store<u8>(DIGITS + (<usize>count << 3) + <usize>k, <u8>digit(point, k));
+    for (let k = 0; k < 8; k++) {
+      store<u8>(DIGITS + (<usize>count << 3) + <usize>k, <u8>digit(point, k));
+      store<u8>(OFFSETS + (<usize>count << 3) + <usize>k, <u8>(digit(point, k) << 2));
+    }
     store<i32>(INDEX + (<usize>point << 2), count++);
   }
 }
@@ -59,44 +67,44 @@ function listOf(point: i32): usize {
   const place = INDEX + (<usize>point << 2);
   const known = load<i32>(place);
   if (known < -1) return LISTS + <usize>(-2 - known);
-  // Digits of the point, one per byte; distances of eight digits are at most 8 * 4.
-  let digits: i64 = 0;
+  let digits: i64 = 0; // one per byte
   for (let k = 7; k >= 0; k--) digits = (digits << 8) | <i64>digit(point, k);
   const wanted = i64x2.splat(digits);
-  let nearest = 33;
-  let second = 33;
-  let third = 33;
-  for (let i = 0; i < GRID; i++) {
-    const distance = distanceOf(wanted, i);
-    if (distance < nearest) {
-      third = second;
-      second = nearest;
-      nearest = distance;
-    } else if (distance > nearest && distance < second) {
-      third = second;
-      second = distance;
-    } else if (distance > second && distance < third) third = distance;
+  // A counting sort by distance, which is 32 at most.
+  memory.fill(COUNTS, 0, 36 * 4);
+  for (let i: usize = 0; i < <usize>GRID; i++) {
+    const distance = <usize>distanceOf(wanted, i);
+    store<u8>(DISTANCES + i, <u8>distance);
+    store<u32>(COUNTS + (distance << 2), load<u32>(COUNTS + (distance << 2)) + 1);
   }
   const list = LISTS + listed;
-  let at = list + 2;
-  for (let shell = 0; shell < 3; shell++) {
-    const radius = shell == 0 ? nearest : shell == 1 ? second : third;
-    for (let i = 0; i < GRID; i++) {
-      if (distanceOf(wanted, i) == radius) {
-        store<u16>(at, <u16>i);
-        at += 2;
-      }
-    }
+  let end = list + 2;
+  let shells = 0;
+  let radius: usize = 0;
+  for (; shells < 3 && radius < 33; radius++) {
+    const count = load<u32>(COUNTS + (radius << 2));
+    store<u32>(COUNTS + (radius << 2), <u32>end);
+    if (count > 0) shells++;
+    end += <usize>count << 1;
   }
-  store<u16>(list, <u16>((at - list - 2) >> 1));
+  for (let i: usize = 0; i < <usize>GRID; i++) {
+    const distance = <usize>load<u8>(DISTANCES + i);
+    if (distance >= radius) continue;
+    const at = load<u32>(COUNTS + (distance << 2));
+    store<u16>(at, <u16>i);
+    store<u32>(COUNTS + (distance << 2), at + 2);
+  }
+  // Four are looked at together: the last stands again until they are.
+  for (; (end - list - 2) & 7; end += 2) store<u16>(end, load<u16>(end - 2));
+  store<u16>(list, <u16>((end - list - 2) >> 1));
   store<i32>(place, -2 - <i32>listed);
-  listed += at - list;
+  listed += end - list;
   return list;
 }
 
 // @ts-ignore: decorator
-@inline function distanceOf(wanted: v128, index: i32): i32 {
-  const d = i8x16.abs(i8x16.sub(wanted, v128.load64_splat(DIGITS + (<usize>index << 3))));
+@inline function distanceOf(wanted: v128, index: usize): i32 {
+  const d = i8x16.abs(i8x16.sub(wanted, v128.load64_splat(DIGITS + (index << 3))));
   const squares = i16x8.extmul_low_i8x16_s(d, d);
   const pairs = i32x4.extadd_pairwise_i16x8_s(squares);
   return (
@@ -145,25 +153,28 @@ function weigh(values: usize, importance: usize, meanSquare: f32, count: i32): f
   );
 }
 
+// @ts-ignore: decorator
+@inline function lanesOf(mask: v128): i32 {
+  return (
+    i32x4.extract_lane(mask, 0) + i32x4.extract_lane(mask, 1) + i32x4.extract_lane(mask, 2) + i32x4.extract_lane(mask, 3)
+  );
+}
+
 /** ORDER: positions of the values in ascending order, equal ones as they stand. A value's rank is how many go before. */
 function rank(values: usize, count: i32): void {
-  const bytes = <usize>count << 2;
+  const end = <usize>count << 2;
   const step = i32x4(0, 1, 2, 3);
-  for (let i: i32 = 0; i < count; i++) {
-    const v = v128.load32_splat(values + (<usize>i << 2));
-    const own = i32x4.splat(i);
-    let before = i32x4.splat(0);
-    let at = step;
-    for (let j: usize = 0; j < bytes; j += 16) {
-      const w = v128.load(values + j);
-      const less = f32x4.lt(w, v);
-      const tie = v128.and(f32x4.eq(w, v), i32x4.lt_s(at, own));
-      before = i32x4.sub(before, v128.or(less, tie));
-      at = i32x4.add(at, i32x4.splat(4));
-    }
-    const place =
-      i32x4.extract_lane(before, 0) + i32x4.extract_lane(before, 1) + i32x4.extract_lane(before, 2) + i32x4.extract_lane(before, 3);
-    store<u8>(ORDER + <usize>place, <u8>i);
+  for (let i: usize = 0; i < end; i += 4) {
+    const v = v128.load32_splat(values + i);
+    const own = i & ~15;
+    // Equal values count where they stand before this one: in earlier vectors, and in its own up to its lane.
+    const w = v128.load(values + own);
+    const earlier = i32x4.lt_s(step, i32x4.splat(<i32>((i & 15) >> 2)));
+    let before = v128.or(f32x4.lt(w, v), v128.and(f32x4.eq(w, v), earlier));
+    let j: usize = 0;
+    for (; j < own; j += 16) before = i32x4.add(before, f32x4.le(v128.load(values + j), v));
+    for (j += 16; j < end; j += 16) before = i32x4.add(before, f32x4.lt(v128.load(values + j), v));
+    store<u8>(ORDER + <usize>(-lanesOf(before)), <u8>(i >> 2));
   }
 }
 
@@ -176,6 +187,25 @@ let bestShift: i32 = 0;
 // @ts-ignore: decorator
 @inline function level(shift: i32, code: i32): f32 {
   return <f32>(code - 1) + (shift == 0 ? <f32>0.125 : <f32>-0.125);
+}
+
+// @ts-ignore: decorator
+@inline function ratio(qx: v128, qq: v128): v128 {
+  return f32x4.div(f32x4.mul(qx, qx), qq);
+}
+
+/**
+ * What the best of a few likely splits explains, a little less: where the search starts. Only splits that explain
+ * more are looked at one by one, and the best of all is among them, so starting here changes nothing but the time.
+ */
+// @ts-ignore: decorator
+@inline function startingScore(explained: v128): f32 {
+  const most: f32 = max<f32>(
+    max<f32>(f32x4.extract_lane(explained, 0), f32x4.extract_lane(explained, 1)),
+    max<f32>(f32x4.extract_lane(explained, 2), f32x4.extract_lane(explained, 3)),
+  );
+  // Outside this range roundings are no small part of the values.
+  return most > 1e-20 && most < 1e30 ? most * 0.9999 : -LARGEST;
 }
 
 /** Every pair of boundaries of a group of 32 under both shifts; false where none explains anything. */
@@ -193,8 +223,11 @@ function split32(values: usize): bool {
   }
   const totalX = f32x4.splat(x);
   const totalW = f32x4.splat(w);
+  // Boundaries past the end are the end again: they never beat it.
+  v128.store(SUM_X, totalX, 132);
+  v128.store(SUM_W, totalW, 132);
   // What lies above the second boundary, at the highest level: up first, then down (192 bytes on).
-  for (let j: usize = 0; j < 144; j += 16) {
+  for (let j: usize = 0; j < 148; j += 16) {
     const hx = f32x4.sub(totalX, v128.load(SUM_X + j));
     const hw = f32x4.sub(totalW, v128.load(SUM_W + j));
     v128.store(HIGH_X + j, f32x4.mul(hx, f32x4.splat(1.125)));
@@ -204,56 +237,62 @@ function split32(values: usize): bool {
   }
   let score: f32 = -LARGEST;
   let found = false;
-  const zero = f32x4.splat(0);
-  const lanes = i32x4(0, 1, 2, 3);
-  for (let first = 0; first <= 32; first++) {
-    const fx = load<f32>(SUM_X + (<usize>first << 2));
-    const fw = load<f32>(SUM_W + (<usize>first << 2));
+  const eighth = f32x4.splat(0.125);
+  let explained = f32x4.splat(0);
+  for (let first: usize = 6; first <= 14; first += 2) {
+    const fx = load<f32>(SUM_X + (first << 2));
+    const fw = load<f32>(SUM_W + (first << 2));
+    for (let at: usize = 64; at < 128; at += 16) {
+      const mx = f32x4.sub(v128.load(SUM_X + at), f32x4.splat(fx));
+      const mw = f32x4.sub(v128.load(SUM_W + at), f32x4.splat(fw));
+      const qx = f32x4.add(f32x4.add(f32x4.splat(fx * -0.875), f32x4.mul(mx, eighth)), v128.load(HIGH_X + at));
+      const sw = f32x4.mul(f32x4.mul(mw, eighth), eighth);
+      const qq = f32x4.add(f32x4.add(f32x4.splat(fw * -0.875 * -0.875), sw), v128.load(HIGH_W + at));
+      explained = f32x4.pmax(explained, ratio(qx, qq));
+    }
+  }
+  const start = startingScore(explained);
+  for (let first: usize = 0; first <= 32; first++) {
+    const fx = load<f32>(SUM_X + (first << 2));
+    const fw = load<f32>(SUM_W + (first << 2));
     const firstX = f32x4.splat(fx);
     const firstW = f32x4.splat(fw);
     const upX = f32x4.splat(fx * -0.875);
     const upW = f32x4.splat(fw * -0.875 * -0.875);
     const downX = f32x4.splat(fx * -1.125);
     const downW = f32x4.splat(fw * -1.125 * -1.125);
-    for (let second = first & ~3; second <= 32; second += 4) {
-      const at = <usize>second << 2;
-      const middleX = f32x4.sub(v128.load(SUM_X + at), firstX);
-      const middleW = f32x4.sub(v128.load(SUM_W + at), firstW);
-      const shiftedX = f32x4.mul(middleX, f32x4.splat(0.125));
+    let best = f32x4.splat(max<f32>(start, score));
+    for (let at = first << 2; at <= 128; at += 16) {
+      const shiftedX = f32x4.mul(f32x4.sub(v128.load(SUM_X + at), firstX), eighth);
       // (W·a)·a has the same bits for a = ±1/8.
-      const shiftedW = f32x4.mul(f32x4.mul(middleW, f32x4.splat(0.125)), f32x4.splat(0.125));
+      const shiftedW = f32x4.mul(f32x4.mul(f32x4.sub(v128.load(SUM_W + at), firstW), eighth), eighth);
       const qxUp = f32x4.add(f32x4.add(upX, shiftedX), v128.load(HIGH_X + at));
       const qqUp = f32x4.add(f32x4.add(upW, shiftedW), v128.load(HIGH_W + at));
       const qxDown = f32x4.add(f32x4.sub(downX, shiftedX), v128.load(HIGH_X + at, 192));
       const qqDown = f32x4.add(f32x4.add(downW, shiftedW), v128.load(HIGH_W + at, 192));
-      const best = f32x4.splat(score);
-      let up = f32x4.gt(f32x4.mul(qxUp, qxUp), f32x4.mul(best, qqUp));
-      let down = f32x4.gt(f32x4.mul(qxDown, qxDown), f32x4.mul(best, qqDown));
-      up = v128.and(up, f32x4.gt(qqUp, zero));
-      down = v128.and(down, f32x4.gt(qqDown, zero));
-      const index = i32x4.add(i32x4.splat(second), lanes);
-      const inside = v128.and(i32x4.ge_s(index, i32x4.splat(first)), i32x4.le_s(index, i32x4.splat(32)));
-      if (!v128.any_true(v128.and(v128.or(up, down), inside))) continue;
+      const up = f32x4.gt(f32x4.mul(qxUp, qxUp), f32x4.mul(best, qqUp));
+      const down = f32x4.gt(f32x4.mul(qxDown, qxDown), f32x4.mul(best, qqDown));
+      if (!v128.any_true(v128.or(up, down))) continue;
       v128.store(TERMS, qxUp);
       v128.store(TERMS, qqUp, 16);
       v128.store(TERMS, qxDown, 32);
       v128.store(TERMS, qqDown, 48);
-      for (let lane = 0; lane < 4; lane++) {
-        if (second + lane < first || second + lane > 32) continue;
-        for (let shift = 0; shift < 2; shift++) {
-          const place = TERMS + (<usize>lane << 2) + (<usize>shift << 5);
+      for (let lane: usize = 0; lane < 4 && (at >> 2) + lane <= 32; lane++) {
+        for (let shift: usize = 0; shift < 2; shift++) {
+          const place = TERMS + (lane << 2) + (shift << 5);
           const qx = load<f32>(place);
           const qq = load<f32>(place, 16);
           if (qq > 0 && qx * qx > score * qq) {
             bestScale = qx / qq;
             score = bestScale * qx;
-            bestFirst = first;
-            bestSecond = second + lane;
-            bestShift = shift;
+            bestFirst = <i32>first;
+            bestSecond = <i32>((at >> 2) + lane);
+            bestShift = <i32>shift;
             found = true;
           }
         }
       }
+      best = f32x4.splat(max<f32>(start, score));
     }
   }
   return found;
@@ -297,10 +336,37 @@ function split16(values: usize): bool {
   const lowW1 = w1 * 0.875 * 0.875;
   let score: f32 = -LARGEST;
   let found = false;
-  const zero = f32x4.splat(0);
-  const lanes = i32x4(0, 1, 2, 3);
-  for (let first = 0; first <= 16; first++) {
-    const f = <usize>first << 2;
+  // Boundaries past the end are the end again: they never beat it.
+  v128.store(SUM_X, f32x4.splat(x0), 68);
+  v128.store(SUM_X, f32x4.splat(x1), 260);
+  v128.store(SUM_W, f32x4.splat(w0), 68);
+  v128.store(SUM_W, f32x4.splat(w1), 260);
+  let explained = f32x4.splat(0);
+  for (let first: usize = 12; first <= 28; first += 8) {
+    for (let at: usize = 28; at < 64; at += 16) {
+      const b0 = f32x4.add(v128.load32_splat(SUM_X + first), v128.load(SUM_X + at));
+      const b1 = f32x4.add(v128.load32_splat(SUM_X + first, 192), v128.load(SUM_X + at, 192));
+      const up0 = f32x4.sub(f32x4.splat(highX0), b0);
+      const up1 = f32x4.sub(f32x4.splat(highX1), b1);
+      const down0 = f32x4.sub(f32x4.splat(lowX0), b0);
+      const down1 = f32x4.sub(f32x4.splat(lowX1), b1);
+      const s0 = v128.load(SUM_W + at);
+      const s1 = v128.load(SUM_W + at, 192);
+      const f0 = load<f32>(SUM_W + first);
+      const f1 = load<f32>(SUM_W + first, 192);
+      const wUp0 = f32x4.add(f32x4.splat(highW0 + f0 * 0.75), f32x4.mul(s0, f32x4.splat(-1.25)));
+      const wUp1 = f32x4.add(f32x4.splat(highW1 + f1 * 0.75), f32x4.mul(s1, f32x4.splat(-1.25)));
+      const wDown0 = f32x4.add(f32x4.splat(lowW0 + f0 * 1.25), f32x4.mul(s0, f32x4.splat(-0.75)));
+      const wDown1 = f32x4.add(f32x4.splat(lowW1 + f1 * 1.25), f32x4.mul(s1, f32x4.splat(-0.75)));
+      explained = f32x4.pmax(explained, ratio(f32x4.add(up0, up1), f32x4.add(wUp0, wUp1)));
+      explained = f32x4.pmax(explained, ratio(f32x4.add(up0, down1), f32x4.add(wUp0, wDown1)));
+      explained = f32x4.pmax(explained, ratio(f32x4.add(down0, up1), f32x4.add(wDown0, wUp1)));
+      explained = f32x4.pmax(explained, ratio(f32x4.add(down0, down1), f32x4.add(wDown0, wDown1)));
+    }
+  }
+  const start = startingScore(explained);
+  for (let first: usize = 0; first <= 16; first++) {
+    const f = first << 2;
     const fx0 = v128.load32_splat(SUM_X + f);
     const fx1 = v128.load32_splat(SUM_X + f, 192);
     const fw0 = load<f32>(SUM_W + f);
@@ -309,8 +375,8 @@ function split16(values: usize): bool {
     const upW1 = f32x4.splat(highW1 + fw1 * 0.75);
     const downW0 = f32x4.splat(lowW0 + fw0 * 1.25);
     const downW1 = f32x4.splat(lowW1 + fw1 * 1.25);
-    for (let second = first & ~3; second <= 16; second += 4) {
-      const at = <usize>second << 2;
+    let best = f32x4.splat(max<f32>(start, score));
+    for (let at = f; at <= 64; at += 16) {
       const below0 = f32x4.add(fx0, v128.load(SUM_X + at));
       const below1 = f32x4.add(fx1, v128.load(SUM_X + at, 192));
       const sw0 = v128.load(SUM_W + at);
@@ -323,7 +389,6 @@ function split16(values: usize): bool {
       const wUp1 = f32x4.add(upW1, f32x4.mul(sw1, f32x4.splat(-1.25)));
       const wDown0 = f32x4.add(downW0, f32x4.mul(sw0, f32x4.splat(-0.75)));
       const wDown1 = f32x4.add(downW1, f32x4.mul(sw1, f32x4.splat(-0.75)));
-      const best = f32x4.splat(score);
       const qx0 = f32x4.add(xUp0, xUp1);
       const qx1 = f32x4.add(xUp0, xDown1);
       const qx2 = f32x4.add(xDown0, xUp1);
@@ -332,13 +397,11 @@ function split16(values: usize): bool {
       const qq1 = f32x4.add(wUp0, wDown1);
       const qq2 = f32x4.add(wDown0, wUp1);
       const qq3 = f32x4.add(wDown0, wDown1);
-      const b0 = v128.and(f32x4.gt(qq0, zero), f32x4.gt(f32x4.mul(qx0, qx0), f32x4.mul(best, qq0)));
-      const b1 = v128.and(f32x4.gt(qq1, zero), f32x4.gt(f32x4.mul(qx1, qx1), f32x4.mul(best, qq1)));
-      const b2 = v128.and(f32x4.gt(qq2, zero), f32x4.gt(f32x4.mul(qx2, qx2), f32x4.mul(best, qq2)));
-      const b3 = v128.and(f32x4.gt(qq3, zero), f32x4.gt(f32x4.mul(qx3, qx3), f32x4.mul(best, qq3)));
-      const index = i32x4.add(i32x4.splat(second), lanes);
-      const inside = v128.and(i32x4.ge_s(index, i32x4.splat(first)), i32x4.le_s(index, i32x4.splat(16)));
-      if (!v128.any_true(v128.and(v128.or(v128.or(b0, b1), v128.or(b2, b3)), inside))) continue;
+      const b0 = f32x4.gt(f32x4.mul(qx0, qx0), f32x4.mul(best, qq0));
+      const b1 = f32x4.gt(f32x4.mul(qx1, qx1), f32x4.mul(best, qq1));
+      const b2 = f32x4.gt(f32x4.mul(qx2, qx2), f32x4.mul(best, qq2));
+      const b3 = f32x4.gt(f32x4.mul(qx3, qx3), f32x4.mul(best, qq3));
+      if (!v128.any_true(v128.or(v128.or(b0, b1), v128.or(b2, b3)))) continue;
       v128.store(TERMS, qx0);
       v128.store(TERMS, qx1, 16);
       v128.store(TERMS, qx2, 32);
@@ -347,22 +410,22 @@ function split16(values: usize): bool {
       v128.store(TERMS, qq1, 80);
       v128.store(TERMS, qq2, 96);
       v128.store(TERMS, qq3, 112);
-      for (let lane = 0; lane < 4; lane++) {
-        if (second + lane < first || second + lane > 16) continue;
-        for (let pair = 0; pair < 4; pair++) {
-          const place = TERMS + (<usize>lane << 2) + (<usize>pair << 4);
+      for (let lane: usize = 0; lane < 4 && (at >> 2) + lane <= 16; lane++) {
+        for (let pair: usize = 0; pair < 4; pair++) {
+          const place = TERMS + (lane << 2) + (pair << 4);
           const qx = load<f32>(place);
           const qq = load<f32>(place, 64);
           if (qq > 0 && qx * qx > score * qq) {
             bestScale = qx / qq;
             score = bestScale * qx;
-            bestFirst = first;
-            bestSecond = second + lane;
-            bestShift = pair;
+            bestFirst = <i32>first;
+            bestSecond = <i32>((at >> 2) + lane);
+            bestShift = <i32>pair;
             found = true;
           }
         }
       }
+      best = f32x4.splat(max<f32>(start, score));
     }
   }
   return found;
@@ -380,6 +443,13 @@ function assign(count: i32, allShifts: i32): void {
   }
 }
 
+/** Four floats of a table of three, chosen by four times a digit; each offset stands four times. */
+// @ts-ignore: decorator
+@inline function lookUp(table: v128, offsets: v128): v128 {
+  const bytes = v128.or(offsets, i8x16(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3));
+  return i8x16.swizzle(table, bytes);
+}
+
 /** The grid's index for eight CODES; bit 16 is set where they were not on the grid. */
 function place(codes: usize, values: usize, weights: usize, shift: i32): i32 {
   let point = 0;
@@ -395,25 +465,52 @@ function place(codes: usize, values: usize, weights: usize, shift: i32): i32 {
     }
   }
   const list = listOf(point);
-  const end = list + 2 + (<usize>load<u16>(list) << 1);
-  let index = 0;
-  let least = LARGEST;
-  for (let at = list + 2; at < end; at += 2) {
-    const candidate = <i32>load<u16>(at);
-    const digits = load<u64>(DIGITS + (<usize>candidate << 3)) << 2;
-    let error = load<f32>(TERMS + <usize>(digits & 15));
-    error += load<f32>(TERMS + <usize>((digits >> 8) & 15), 16);
-    error += load<f32>(TERMS + <usize>((digits >> 16) & 15), 32);
-    error += load<f32>(TERMS + <usize>((digits >> 24) & 15), 48);
-    error += load<f32>(TERMS + <usize>((digits >> 32) & 15), 64);
-    error += load<f32>(TERMS + <usize>((digits >> 40) & 15), 80);
-    error += load<f32>(TERMS + <usize>((digits >> 48) & 15), 96);
-    error += load<f32>(TERMS + <usize>((digits >> 56) & 15), 112);
-    if (error < least) {
-      least = error;
-      index = candidate;
+  const count = <usize>load<u16>(list);
+  const t0 = v128.load(TERMS);
+  const t1 = v128.load(TERMS, 16);
+  const t2 = v128.load(TERMS, 32);
+  const t3 = v128.load(TERMS, 48);
+  const t4 = v128.load(TERMS, 64);
+  const t5 = v128.load(TERMS, 80);
+  const t6 = v128.load(TERMS, 96);
+  const t7 = v128.load(TERMS, 112);
+  let least = f32x4.splat(LARGEST);
+  for (let i: usize = 0; i < count; i += 4) {
+    const four = load<u64>(list + 2 + (i << 1));
+    const a = OFFSETS + ((<usize>four & 0xffff) << 3);
+    const b = OFFSETS + (<usize>((four >> 16) & 0xffff) << 3);
+    const c = OFFSETS + (<usize>((four >> 32) & 0xffff) << 3);
+    const d = OFFSETS + (<usize>(four >> 48) << 3);
+    const ab = v128.load64_lane(b, v128.load64_zero(a), 1);
+    const cd = v128.load64_lane(d, v128.load64_zero(c), 1);
+    let e = lookUp(t0, i8x16.shuffle(ab, cd, 0, 0, 0, 0, 8, 8, 8, 8, 16, 16, 16, 16, 24, 24, 24, 24));
+    e = f32x4.add(e, lookUp(t1, i8x16.shuffle(ab, cd, 1, 1, 1, 1, 9, 9, 9, 9, 17, 17, 17, 17, 25, 25, 25, 25)));
+    e = f32x4.add(e, lookUp(t2, i8x16.shuffle(ab, cd, 2, 2, 2, 2, 10, 10, 10, 10, 18, 18, 18, 18, 26, 26, 26, 26)));
+    e = f32x4.add(e, lookUp(t3, i8x16.shuffle(ab, cd, 3, 3, 3, 3, 11, 11, 11, 11, 19, 19, 19, 19, 27, 27, 27, 27)));
+    e = f32x4.add(e, lookUp(t4, i8x16.shuffle(ab, cd, 4, 4, 4, 4, 12, 12, 12, 12, 20, 20, 20, 20, 28, 28, 28, 28)));
+    e = f32x4.add(e, lookUp(t5, i8x16.shuffle(ab, cd, 5, 5, 5, 5, 13, 13, 13, 13, 21, 21, 21, 21, 29, 29, 29, 29)));
+    e = f32x4.add(e, lookUp(t6, i8x16.shuffle(ab, cd, 6, 6, 6, 6, 14, 14, 14, 14, 22, 22, 22, 22, 30, 30, 30, 30)));
+    e = f32x4.add(e, lookUp(t7, i8x16.shuffle(ab, cd, 7, 7, 7, 7, 15, 15, 15, 15, 23, 23, 23, 23, 31, 31, 31, 31)));
+    v128.store(ERRORS + (i << 2), e);
+    least = f32x4.pmin(least, e);
+  }
+  // The first of those with the least error.
+  const low = f32x4.splat(
+    min<f32>(
+      min<f32>(f32x4.extract_lane(least, 0), f32x4.extract_lane(least, 1)),
+      min<f32>(f32x4.extract_lane(least, 2), f32x4.extract_lane(least, 3)),
+    ),
+  );
+  let at: usize = 0;
+  for (; at < count; at += 4) {
+    const mask = i32x4.bitmask(f32x4.eq(v128.load(ERRORS + (at << 2)), low));
+    if (mask) {
+      at += <usize>ctz<i32>(mask);
+      break;
     }
   }
+  // Not found: every error was NaN or Inf.
+  const index = at < count ? <i32>load<u16>(list + 2 + (at << 1)) : 0;
   return index | 0x10000;
 }
 
