@@ -21,6 +21,11 @@ export interface TensorSource {
   /** Outermost axis first, as in safetensors and ONNX; GGUF's `ne` reversed. */
   readonly shape: readonly number[];
   readonly type: StoredType;
+  /**
+   * A consumer reads this tensor in float32 only (norms, biases, routers of experts in llama.cpp): store it so,
+   * whatever type the file is made in.
+   */
+  readonly keep?: 'float32';
   /** The bytes of rows [from, to), little-endian. Do not modify: in memory they may be the source itself. */
   read(from: number, to: number): Promise<Uint8Array>;
   /**
