@@ -4,6 +4,7 @@ export {
   type OutputPlace,
   openFile,
   openFolder,
+  openPartialFiles,
   outputPlace,
   stageInFolder,
 } from '#files-platform';
@@ -20,8 +21,13 @@ export * from './gguf/split-gguf.ts';
 export { type GgufTensorType, tensorTypeLabels, tensorTypeOf, tensorTypeRow } from './gguf/tensor-types.ts';
 export { type WriteGgufOptions, writeGguf } from './gguf/write-gguf.ts';
 export { openUrl } from './http-source.web.ts';
+export * from './imatrix/imatrix.ts';
+export { readImatrix } from './imatrix/read-imatrix.ts';
+export { writeImatrix } from './imatrix/write-imatrix.ts';
 export { memoryFolder } from './memory-folder.ts';
 export { memorySiblings, memorySource } from './memory-source.ts';
+export { memoryTensor } from './memory-tensor.ts';
+export * from './partial-files.ts';
 export { safeLocation } from './safe-location.ts';
 export { openSafetensorsFolder, type SafetensorsFolderOptions } from './safetensors/open-folder.ts';
 export { openSafetensors, type SafetensorsFile } from './safetensors/open-safetensors.ts';

@@ -1,6 +1,7 @@
 import { fail } from '../tensor/index.ts';
 import type { OpenedFile, SinkFolder } from './bytes.ts';
 import { openUrl } from './http-source.web.ts';
+import type { PartialFiles, PartialPlan } from './partial-files.ts';
 import type { Staging } from './staging.ts';
 
 export interface FolderOptions {
@@ -27,6 +28,11 @@ export async function stageInFolder(
   },
 ): Promise<Staging> {
   return fail('file/no-folders', { path: destination });
+}
+
+/** @throws file/no-folders always. */
+export async function openPartialFiles(folder: string, _plan: PartialPlan): Promise<PartialFiles> {
+  return fail('file/no-folders', { path: folder });
 }
 
 export interface OutputPlace {

@@ -42,6 +42,7 @@ export interface ErrorDetails {
   'evaluation/no-labels': { task: string; wanted: string };
   'evaluation/not-finite': { model: string; output: string; sample: number; value: string };
   'evaluation/output-shape': { output: string; task: string; got: string; wanted: string };
+  'file/busy': { path: string; process: number; journal: string };
   'file/disk-full': { path: string };
   'file/exists': { path: string };
   'file/failed': { path: string; act: 'read' | 'written'; message: string };
@@ -80,6 +81,9 @@ export interface ErrorDetails {
   'graph/opset-change': { node: string; from: number; to: number; why: string };
   'graph/opset-range': { opset: number; target: number; known: [number, number] };
   'graph/recursive-function': { function: string };
+  'imatrix/malformed': { file: string; what: string };
+  'imatrix/not-finite': { file: string; tensor: string; index: number; value: string };
+  'imatrix/truncated': { file: string; what: string; needed: number; size: number };
   'limit/bare-number': { text: string };
   'limit/malformed': { text: string };
   'limit/no-baseline': { text: string };
@@ -153,6 +157,19 @@ export interface ErrorDetails {
   'safetensors/truncated': { file: string; what: string; needed: number; size: number };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'tensor/rows': { tensor: string; from: number; to: number; rows: number };
+  'tensor/stored-length': { tensor: string; type: string; dims: number[]; got: number; wanted: number };
+  'vocabulary/id-twice': { file: string; id: number; first: string; second: string };
+  'vocabulary/larger-than-embedding': { file: string; token: string; id: number; size: number };
+  'vocabulary/malformed': { file: string; what: string };
+  'vocabulary/merge': { file: string; index: number; merge: string; why: string };
+  'vocabulary/missing': { looked: readonly string[] };
+  'vocabulary/no-bytes': { file: string; count: number; first: string };
+  'vocabulary/token-twice': { file: string; token: string; first: number; second: number };
+  'vocabulary/too-large': { file: string; what: string; got: number; limit: number };
+  'vocabulary/unknown-model': { file: string; got: string; known: readonly string[] };
+  'vocabulary/unknown-normalizer': { file: string; got: readonly string[]; known: readonly string[] };
+  'vocabulary/unknown-pre-tokenizer': { file: string; got: readonly string[]; known: readonly string[] };
+  'vocabulary/unsupported': { file: string; what: string };
 }
 
 /** The codes of all errors. */
@@ -219,6 +236,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Output '${d.output}' of ${d.model} is ${d.value} for sample ${d.sample}. A model that gives NaN or Inf is not usable; check the input's preprocessing, and keep the layers that overflow in float32.`,
   'evaluation/output-shape': (d) =>
     `Output '${d.output}' has shape ${d.got}, but task ${d.task} wants ${d.wanted}. Name the right output in dataset.json, or correct the task.`,
+  'file/busy': (d) =>
+    `${d.path} is being made by another run (process ${d.process}). Wait for it or end it; if there is no such run any more, remove ${d.journal}.`,
   'file/disk-full': (d) =>
     `The disk is full: ${d.path} could not be written. Free some space, or write elsewhere.`,
   'file/exists': (d) => `${d.path} is already there. Choose another name, or replace it with --force.`,
@@ -285,6 +304,12 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The model speaks opset ${d.opset} and ${d.target} is wanted, but lowbit raises between ${d.known[0]} and ${d.known[1]} only. Export the model with an opset in that range.`,
   'graph/recursive-function': (d) =>
     `Function '${d.function}' calls itself, which ONNX forbids. The model is not valid; export it again.`,
+  'imatrix/malformed': (d) =>
+    `${d.file} cannot be read as an importance matrix: ${d.what}. Give a file of llama-imatrix (.gguf or .dat), or compute it again.`,
+  'imatrix/not-finite': (d) =>
+    `Value ${d.index} of '${d.tensor}' in ${d.file} is ${d.value}, but a sum of squares is finite and not negative. Compute the importance matrix again.`,
+  'imatrix/truncated': (d) =>
+    `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy it again, or compute it again.`,
   'limit/bare-number': (d) =>
     `Limit '${d.text}' is a bare number, and nobody can tell a fraction from points. Write '${d.text}%': percentage points for rates (accuracy, F1), relative percent for errors.`,
   'limit/malformed': (d) =>
@@ -404,6 +429,32 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'tensor/rows': (d) =>
     `Rows ${d.from} to ${d.to} of tensor '${d.tensor}' were asked for, but it has ${d.rows}. Ask for whole rows inside that range, the first before the last.`,
+  'tensor/stored-length': (d) =>
+    `Tensor '${d.tensor}' of ${d.type} [${d.dims.join(', ')}] has ${d.got} bytes, but its shape needs ${d.wanted}. Give exactly its bytes.`,
+  'vocabulary/id-twice': (d) =>
+    `${d.file} gives the id ${d.id} to two tokens, '${d.first}' and '${d.second}'. Every id wants one token; save the tokenizer again.`,
+  'vocabulary/larger-than-embedding': (d) =>
+    `Token '${d.token}' of ${d.file} has the id ${d.id}, but the model's embedding has ${d.size} rows. Put the tokenizer that belongs to the checkpoint beside it.`,
+  'vocabulary/malformed': (d) =>
+    `${d.file} is damaged or not what its name says: ${d.what}. Copy it from the checkpoint again.`,
+  'vocabulary/merge': (d) =>
+    `Merge ${d.index} of ${d.file} (${d.merge}) cannot be applied: ${d.why}. Save the tokenizer again.`,
+  'vocabulary/missing': (d) =>
+    `The folder has no tokenizer; looked for ${d.looked.join(', ')}. Put the tokenizer files of the checkpoint beside config.json.`,
+  'vocabulary/no-bytes': (d) =>
+    `${d.count} of the 256 bytes have no token in ${d.file} (${d.first} is the first), and llama.cpp ends when a text needs one. Train the tokenizer with byte fallback.`,
+  'vocabulary/token-twice': (d) =>
+    `${d.file} has the token '${d.token}' twice, as ${d.first} and ${d.second}, which llama.cpp cannot load. Every token wants a text of its own; save the tokenizer again.`,
+  'vocabulary/too-large': (d) =>
+    `${d.file} is not read: ${d.what} is ${d.got}, and at most ${d.limit} is taken. The file is damaged or hostile.`,
+  'vocabulary/unknown-model': (d) =>
+    `The tokenizer of ${d.file} is of the kind ${d.got}, which is not converted. Known kinds: ${d.known.join(', ')}. Choose a checkpoint with one of them.`,
+  'vocabulary/unknown-normalizer': (d) =>
+    `The tokenizer of ${d.file} changes text in a way that llama.cpp has no counterpart of: ${d.got.join(', ')}. Known normalizers: ${d.known.join(', ')}. The checkpoint cannot be converted with right token ids.`,
+  'vocabulary/unknown-pre-tokenizer': (d) =>
+    `The tokenizer of ${d.file} cuts text in a way that is none of llama.cpp's known ones: ${d.got.join(' then ') || 'not at all'}. Known: ${d.known.join(', ')}. Without it the token ids would be wrong; check that tokenizer.json is the checkpoint's own, or ask for a row in the table of pre-tokenizers.`,
+  'vocabulary/unsupported': (d) =>
+    `The tokenizer of ${d.file} ${d.what}, which llama.cpp cannot do. The checkpoint cannot be converted with right token ids.`,
 };
 
 /** What the command line exits with: 2 bad input or environment, 3 a limit not met, 130 interrupted. */
