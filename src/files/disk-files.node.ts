@@ -194,11 +194,9 @@ class DiskFiles implements PartialFiles {
     appendJournal(this.#journal!, { sealed: true });
     // The first file names the others, or is the one that is opened: it comes last.
     for (const i of [...paths.keys()].reverse()) {
-      await (plan.force ? rename(hidden[i]!, paths[i]!) : placeNew(hidden[i]!, paths[i]!)).catch((error) => {
-        // Named already, by the run that this one goes on from.
-        if (error.code === 'ENOENT' && statSync(paths[i]!, { throwIfNoEntry: false }) !== undefined) return;
-        fileError(error, paths[i]!, 'written');
-      });
+      await giveName(hidden[i]!, paths[i]!, plan.force ?? false).catch((error) =>
+        fileError(error, paths[i]!, 'written'),
+      );
     }
     syncFolder(folder);
     const published = paths.map((path) => {
@@ -230,8 +228,15 @@ class DiskFiles implements PartialFiles {
   }
 }
 
-/** A hard link never replaces a file that appeared meanwhile; file systems without links get a plain rename. */
-async function placeNew(from: string, to: string): Promise<void> {
+/**
+ * Gives a file its name; an earlier run may have done so, or have come half way. A hard link never replaces a file
+ * that appeared meanwhile; file systems without links get a plain rename.
+ */
+async function giveName(from: string, to: string, force: boolean): Promise<void> {
+  const [hidden, named] = [from, to].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }));
+  if (hidden === undefined && named !== undefined) return;
+  if (hidden !== undefined && hidden.ino === named?.ino && hidden.dev === named.dev) return rm(from);
+  if (force) return rename(from, to);
   try {
     await link(from, to);
   } catch (error) {

@@ -87,6 +87,7 @@ function leftBehind(
     false;
   if (published) return { state: 'published', notes: ['An earlier run had finished this file.'] };
   if (
+    before.published === undefined &&
     before.sealed &&
     parts.every((part, i) => whole(part, i) || (part === undefined && whole(finals[i], i)))
   ) {
