@@ -56,7 +56,8 @@ export function layoutGguf(
   tensors: readonly GgufTensorInfo[],
   { version = 3, padEmpty = false }: GgufLayoutOptions = {},
 ): GgufLayout {
-  const alignment = alignmentOf(metadata, 'the metadata');
+  const alignment = alignmentOf(metadata);
+  if (typeof alignment === 'string') return refuse('the alignment', `is no good: ${alignment}`);
   const writer = new HeaderWriter();
   writer.bytes(new TextEncoder().encode('GGUF'));
   writer.uint32(version);

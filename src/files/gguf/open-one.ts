@@ -40,7 +40,10 @@ export async function openOne(source: ByteSource): Promise<OneFile> {
     if (needed > size) fail('gguf/truncated', { file, what, needed, size });
   }
   const metadata = await readMetadata(reader, keyCount);
-  const alignment = alignmentOf(metadata, file);
+  const alignment = alignmentOf(metadata);
+  if (typeof alignment === 'string') {
+    fail('gguf/malformed', { file, offset: reader.position, what: alignment });
+  }
   const declared = await readTensors(reader, tensorCount, alignment);
   const start = Math.ceil(reader.position / alignment) * alignment;
   const tensors = declared.map(({ name, shape, type, offset, sizeBytes }): TensorSource => {
@@ -86,16 +89,13 @@ function checkVersion(file: string, got: number): GgufVersion {
   fail('gguf/version', { file, got, why });
 }
 
-/** @throws gguf/malformed unless `general.alignment`, where it is given, is a power of two of at most 2^20 */
-export function alignmentOf(metadata: Metadata, file: string): number {
+/** `general.alignment`, 32 without; a string says what is wrong with it. */
+export function alignmentOf(metadata: Metadata): number | string {
   const entry = metadata.get('general.alignment');
   if (entry === undefined) return DEFAULT_ALIGNMENT;
   const { type, value } = entry;
   const power = typeof value === 'number' && value > 0 && value <= 2 ** 20 && (value & (value - 1)) === 0;
-  if (type !== 'uint32' || !power) {
-    const got = type === 'array' ? 'an array' : `${type} ${value}`;
-    const what = `general.alignment is ${got}, but wants a uint32 that is a power of two up to 1048576`;
-    fail('gguf/malformed', { file, offset: 0, what });
-  }
-  return value as number;
+  if (type === 'uint32' && power) return value;
+  const got = type === 'array' ? 'an array' : `${type} ${value}`;
+  return `general.alignment is ${got}, but wants a uint32 that is a power of two up to 1048576`;
 }
