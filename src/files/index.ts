@@ -24,6 +24,8 @@ export { openUrl } from './http-source.web.ts';
 export * from './imatrix/imatrix.ts';
 export { readImatrix } from './imatrix/read-imatrix.ts';
 export { writeImatrix } from './imatrix/write-imatrix.ts';
+export { type Llama2cConfig, type Llama2cFile, openLlama2c } from './llama2c/open-llama2c.ts';
+export { type Llama2cTokenizer, readLlama2cTokenizer } from './llama2c/read-llama2c-tokenizer.ts';
 export { memoryFolder } from './memory-folder.ts';
 export { memorySiblings, memorySource } from './memory-source.ts';
 export { memoryTensor } from './memory-tensor.ts';

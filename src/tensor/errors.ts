@@ -90,6 +90,7 @@ export interface ErrorDetails {
   'limit/rate-range': { text: string; value: number };
   'limit/no-data': { text: string };
   'limit/no-metric': { text: string; metric: string; known: readonly string[] };
+  'llama2c/malformed': { file: string; what: string };
   'lowering/form': { format: string; form: string };
   'lowering/opset': { got: number; wanted: number; what: string };
   'lowering/range-missing': { value: string };
@@ -322,6 +323,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The limit '${d.text}' cannot be checked: there is no labelled data to evaluate on. Give some with --evaluate.`,
   'limit/no-metric': (d) =>
     `Limit '${d.text}' needs ${d.metric}, which was not measured. Measured: ${d.known.length > 0 ? d.known.join(', ') : 'nothing'}. Give evaluation data with labels, or name a measured metric.`,
+  'llama2c/malformed': (d) =>
+    `${d.file} cannot be read as a llama2.c file: ${d.what}. Export it again with llama2.c.`,
   'lowering/form': (d) =>
     `Form '${d.form}' has no operators for ${d.format} activations. Use the QDQ form, or 8-bit activations.`,
   'lowering/opset': (d) =>
