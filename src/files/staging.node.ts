@@ -131,7 +131,7 @@ export async function outputPlace(path: string, many: boolean): Promise<OutputPl
     if (!info.isDirectory()) fail('file/not-a-folder', { path });
     return { folder: path, undo: async () => {} };
   }
-  if (/\.onnx$/i.test(path)) fail('file/several-outputs', { path });
+  if (/\.(onnx|gguf)$/i.test(path)) fail('file/several-outputs', { path });
   await mkdir(path).catch((error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR')
       fail('file/folder-missing', { path: dirname(path) }, error);

@@ -1,5 +1,5 @@
 import type { Model } from '../graph/index.ts';
-import type { ParsedRecipe } from './recipe.ts';
+import { onnxPart, type ParsedRecipe } from './recipe.ts';
 import { lowbitVersion } from './version.ts';
 
 /** Metadata keys of the card inside a quantized file. */
@@ -17,5 +17,5 @@ export function writeCard(model: Model, preset: string, recipe: ParsedRecipe): v
   model.producerVersion = lowbitVersion;
   model.metadata.set(cardKeys.version, lowbitVersion);
   model.metadata.set(cardKeys.preset, preset);
-  model.metadata.set(cardKeys.recipe, JSON.stringify({ ...own, to: preset }));
+  model.metadata.set(cardKeys.recipe, JSON.stringify({ ...onnxPart(own), to: preset }));
 }

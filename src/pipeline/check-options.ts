@@ -8,7 +8,18 @@ const recipe = Object.keys(recipeSchema.shape);
 /** The options of each public function, and those that it cannot do without. TypeScript knows; JavaScript does not. */
 const known = {
   quantize: {
-    keys: [...common, ...recipe, 'model', 'calibrate', 'evaluate', 'output', 'force', 'dryRun', 'measure'],
+    keys: [
+      ...common,
+      ...recipe,
+      'model',
+      'calibrate',
+      'evaluate',
+      'output',
+      'force',
+      'dryRun',
+      'resume',
+      'measure',
+    ],
     required: ['model', 'to', 'output'],
   },
   evaluate: {

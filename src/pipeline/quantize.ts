@@ -2,6 +2,8 @@ import type { OutputRecord, RunRecord } from '../report/index.ts';
 import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
 import { type Destination, destinationOf, refuseSameFile } from './destination.ts';
+import { isGgufTarget } from './gguf/gguf-target.ts';
+import { quantizeGguf } from './gguf/quantize-gguf.ts';
 import { openRunnable } from './open-model.ts';
 import { outputOf } from './quantize-preset.ts';
 import { limitsOf, prepareRun, type QuantizeRun } from './quantize-run.ts';
@@ -23,6 +25,7 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   const started = performance.now();
   checkOptions('quantize', options);
   const recipe = parseRecipe(options);
+  if (recipe.presets.every(isGgufTarget)) return quantizeGguf(options, recipe, 'quantize');
   const limits = limitsOf(recipe, options);
   return withContext(options, async (context) => {
     context.emit({ type: 'step', step: 'open' });

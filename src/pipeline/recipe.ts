@@ -5,6 +5,7 @@ import { presets } from '../numerics/index.ts';
 import type { RunEvent } from '../report/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { fail, lookUp } from '../tensor/index.ts';
+import { isGgufTarget, parseGgufTarget } from './gguf/gguf-target.ts';
 
 /** A model to read: a path or URL, or a source with its neighbourhood (browser, tests). */
 export type ModelInput = string | { readonly source: ByteSource; readonly siblings?: Siblings };
@@ -44,7 +45,9 @@ export const recipeSchema = z.strictObject({
   version: z.literal(1).default(1),
   to: z
     .union([z.string(), z.array(z.string()).min(1)])
-    .describe('Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, q8, ...'),
+    .describe(
+      'Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, ..., gguf:Q4_K_M, gguf:Q8_0, ...',
+    ),
   form: z
     .enum(['qdq', 'qoperator'])
     .default('qdq')
@@ -114,7 +117,42 @@ export const recipeSchema = z.strictObject({
     .default('plain')
     .describe('File names and folders of the output.'),
   externalData: z.boolean().optional().describe('Weights in a file of their own; default: only past 2 GB.'),
+  search: z
+    .enum(['best', 'reference'])
+    .default('best')
+    .describe("GGUF: the codes of least error, or llama.cpp's own, byte for byte."),
+  imatrix: z
+    .string()
+    .optional()
+    .describe('GGUF: importance matrix of llama.cpp (.gguf or .dat), for better codes.'),
+  tensorTypes: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('GGUF: regular expression on tensor names -> their type; first match wins.'),
+  pure: z.boolean().default(false).describe('GGUF: one type for all tensors, no mixture.'),
+  outputTensorType: z.string().optional().describe('GGUF: type of output.weight.'),
+  tokenEmbeddingType: z.string().optional().describe('GGUF: type of the token embeddings.'),
+  overrideKv: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("GGUF: metadata key -> 'int:1', 'float:1.5', 'bool:true' or 'str:text'."),
+  keepSplit: z.boolean().default(false).describe('GGUF: as many files as the source.'),
+  splitMaxSize: z.string().optional().describe('GGUF: several files of at most this size: 500M, 2G.'),
 });
+
+/** Keys that every output takes; the others are about ONNX or about GGUF. */
+const sharedKeys: ReadonlySet<string> = new Set(['version', 'to']);
+const ggufKeys: ReadonlySet<string> = new Set([
+  'search',
+  'imatrix',
+  'tensorTypes',
+  'pure',
+  'outputTensorType',
+  'tokenEmbeddingType',
+  'overrideKv',
+  'keepSplit',
+  'splitMaxSize',
+]);
 
 /** What a user writes. */
 export type Recipe = z.input<typeof recipeSchema>;
@@ -144,10 +182,35 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
   const to = typeof recipe.to === 'string' ? recipe.to.split(',') : recipe.to;
   const names = [...new Set(to.map((name) => name.trim()).filter((name) => name !== ''))];
   if (names.length === 0) fail('recipe/invalid', { problems: ['to: name at least one preset'] });
+  const gguf = names.filter(isGgufTarget);
+  refuseOtherKeys(own, names, gguf.length > 0);
+  if (gguf.length > 0) {
+    const labels = names.map((name) => (isGgufTarget(name) ? parseGgufTarget(name).label : name));
+    return { ...recipe, presets: [...new Set(labels)] };
+  }
   for (const name of [...names, ...Object.values(recipe.overrides)]) {
     if (name !== 'float') lookUp('preset', presets, name);
   }
   return { ...recipe, presets: names };
+}
+
+/** A recipe without what is about GGUF: what an ONNX file was made by. */
+export const onnxPart = (recipe: FullRecipe): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(recipe).filter(([key]) => !ggufKeys.has(key)));
+
+/** What one kind of output does not know would be passed over in silence. @throws recipe/invalid */
+function refuseOtherKeys(
+  own: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+  gguf: boolean,
+): void {
+  const mixed = gguf && !names.every(isGgufTarget);
+  const problems = mixed
+    ? [`to: ${names.join(', ')}: GGUF files and ONNX presets are made in runs of their own`]
+    : Object.keys(own)
+        .filter((key) => !sharedKeys.has(key) && ggufKeys.has(key) !== gguf)
+        .map((key) => `${key}: it is about ${gguf ? 'ONNX' : 'GGUF'}, and ${names[0]} is not`);
+  if (problems.length > 0) fail('recipe/invalid', { problems });
 }
 
 export interface QuantizeOptions extends Recipe, CommonOptions {
@@ -159,6 +222,8 @@ export interface QuantizeOptions extends Recipe, CommonOptions {
   readonly force?: boolean;
   /** Stop after the plan; nothing is written. */
   readonly dryRun?: boolean;
+  /** GGUF: go on where an interrupted run ended, and leave what is finished when this one is interrupted. */
+  readonly resume?: boolean;
   readonly measure?: MeasureOptions;
 }
 

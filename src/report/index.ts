@@ -7,4 +7,5 @@ export * from './record.ts';
 export * from './summarize-model.ts';
 export * from './summary.ts';
 export { type Column, markdownTable, textTable, wrap } from './text-table.ts';
+export * from './type-shares.ts';
 export * from './units.ts';

@@ -8,7 +8,7 @@ import type { KeptNodeRecord, QuantizedWeightRecord } from '../graph/index.ts';
 /** Everything that one run was asked, did and measured. */
 export interface RunRecord {
   readonly schema: 1;
-  readonly command: 'quantize' | 'evaluate' | 'compare';
+  readonly command: 'quantize' | 'convert' | 'evaluate' | 'compare';
   readonly lowbitVersion: string;
   readonly machine: MachineRecord;
   readonly source: FileRecord;
@@ -129,7 +129,45 @@ export interface OutputRecord {
   /** Per-layer SQNR, worst first: on request, and always when a limit was not met. */
   readonly layers?: readonly LayerRecord[];
   readonly limits: readonly LimitRecord[];
+  /** What a GGUF output holds. */
+  readonly gguf?: GgufRecord;
   readonly seconds: number;
+}
+
+/** A GGUF output, planned or written. */
+export interface GgufRecord {
+  /** 'Q4_K_M'; absent where every tensor kept its type. */
+  readonly fileType?: string;
+  readonly search: 'best' | 'reference';
+  /** Stored bits per weight over all tensors. */
+  readonly bitsPerWeight: number;
+  readonly types: readonly TypeShareRecord[];
+  readonly tensors: readonly GgufTensorRecord[];
+  /** Several where the output is split. */
+  readonly files: readonly FileRecord[];
+}
+
+/** What of a model is stored as one type. */
+export interface TypeShareRecord {
+  /** ggml's name: 'Q4_K'. */
+  readonly type: string;
+  readonly tensors: number;
+  readonly values: number;
+  readonly sizeBytes: number;
+}
+
+/** A tensor of a GGUF output; types by ggml's names. */
+export interface GgufTensorRecord {
+  readonly name: string;
+  /** Outermost axis first. */
+  readonly shape: readonly number[];
+  readonly from: string;
+  readonly to: string;
+  readonly sizeBytes: number;
+  /** What the mixture wanted, where rows are no whole number of its blocks. */
+  readonly instead?: string;
+  /** Whether an importance matrix weighted its errors. */
+  readonly weighted?: true;
 }
 
 /** Progress, for bars and logs. */

@@ -10,10 +10,36 @@ import { nearest } from './nearest.ts';
 
 /** The details of each error, by its code. */
 export interface ErrorDetails {
+  'architecture/unknown': { got: string; nearest?: string; known: readonly string[] };
+  'architecture/unsupported': {
+    architecture: string;
+    key: string;
+    got: string;
+    graph: string;
+    wanted: string;
+  };
   'calibration/empty': { value: string };
   'calibration/no-samples': { dataset: string };
   'calibration/not-finite': { value: string; node: string; got: string };
   'calibration/unknown-value': { value: string };
+  'checkpoint/config': { file: string; key?: string; got: string; wanted: string };
+  'checkpoint/quantized': { method: string; known: readonly string[] };
+  'checkpoint/scale-shape': {
+    file: string;
+    tensor: string;
+    shape: readonly number[];
+    scale: string;
+    got: readonly number[];
+  };
+  'checkpoint/tensor-missing': { tensor: string; family: string; makes: string; near?: string };
+  'checkpoint/tensor-shape': {
+    file: string;
+    tensor: string;
+    got: readonly number[];
+    wanted: readonly number[];
+  };
+  'checkpoint/tensor-type': { tensor: string; got: string; like?: { tensor: string; type: string } };
+  'checkpoint/tensor-unexpected': { tensors: readonly string[]; more: number; family: string };
   'command/unknown': { got: string; nearest?: string; known: readonly string[] };
   'compare/too-few': { got: number };
   'compute/thread-lost': { why: string };
@@ -65,6 +91,7 @@ export interface ErrorDetails {
   'ggml/needs-importance': { type: string };
   'ggml/row-length': { type: string; rowLength: number; block: number };
   'gguf/malformed': { file: string; offset: number; what: string };
+  'gguf/needs-imatrix': { target: string; tensor: string; type: string; count: number; given: string };
   'gguf/not-gguf': { file: string; why: string };
   'gguf/not-writable': { what: string; why: string };
   'gguf/split': { file: string; what: string };
@@ -72,6 +99,7 @@ export interface ErrorDetails {
   'gguf/tensor-type': { file: string; tensor: string; got: number; why: string; known: readonly string[] };
   'gguf/too-large': { file: string; what: string; got: number; limit: number };
   'gguf/truncated': { file: string; what: string; needed: number; size: number };
+  'gguf/verify': { file: string; what: string };
   'gguf/version': { file: string; got: number; why: string };
   'graph/attribute-type': { node: string; attribute: string; got: string; wanted: string };
   'graph/cycle': { graph: string; node: string };
@@ -83,6 +111,7 @@ export interface ErrorDetails {
   'graph/recursive-function': { function: string };
   'imatrix/malformed': { file: string; what: string };
   'imatrix/not-finite': { file: string; tensor: string; index: number; value: string };
+  'imatrix/size': { file: string; tensor: string; got: number; wanted: number };
   'imatrix/truncated': { file: string; what: string; needed: number; size: number };
   'limit/bare-number': { text: string };
   'limit/malformed': { text: string };
@@ -177,6 +206,10 @@ export interface ErrorDetails {
 export type ErrorCode = keyof ErrorDetails;
 
 const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = {
+  'architecture/unknown': (d) =>
+    `Architecture '${d.got}' of config.json is not known.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Known: ${d.known.join(', ')}. docs/conversion.md shows how one is added.`,
+  'architecture/unsupported': (d) =>
+    `${d.architecture} with ${d.key} = ${d.got} has no GGUF form: the graph '${d.graph}' of llama.cpp is made for ${d.wanted}, and would load the file and answer wrongly. Use the checkpoint as it is, or one without this setting.`,
   'calibration/empty': (d) =>
     `Value '${d.value}' was never seen while calibrating, so it has no range. The graph gave empty tensors for it; calibrate with data that reaches it, or keep its nodes in float.`,
   'calibration/no-samples': (d) =>
@@ -185,6 +218,20 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value '${d.value}', made by ${d.node}, is ${d.got} on the calibration data, so it has no range. Check the preprocessing (mean, std, scale) and the model's weights.`,
   'calibration/unknown-value': (d) =>
     `Value '${d.value}' is not in the main graph of the model, so it cannot be calibrated. Name an input or an output of a node outside subgraphs.`,
+  'checkpoint/config': (d) =>
+    `${d.key === undefined ? d.file : `'${d.key}' in ${d.file}`} is ${d.got}, but ${d.wanted} is wanted. Copy or download the file again, or correct it.`,
+  'checkpoint/quantized': (d) =>
+    `The checkpoint is quantized already, with ${d.method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones only 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
+  'checkpoint/scale-shape': (d) =>
+    `Tensor '${d.scale}' has the shape [${d.got.join(', ')}], but it holds the factors of '${d.tensor}' [${d.shape.join(', ')}]: one for all, one per row or one per block (weight_block_size in ${d.file}). Save the checkpoint again, or take the unquantized one.`,
+  'checkpoint/tensor-missing': (d) =>
+    `The checkpoint has no tensor '${d.tensor}', which ${d.family} models have${d.near === undefined ? '' : ` (the nearest is '${d.near}')`}: '${d.makes}' is made of it. A file of it is missing, or config.json belongs to another model.`,
+  'checkpoint/tensor-shape': (d) =>
+    `Tensor '${d.tensor}' has the shape [${d.got.join(', ')}], but by ${d.file} it is [${d.wanted.join(', ')}]. The two belong to different models; take both from one.`,
+  'checkpoint/tensor-type': (d) =>
+    `Tensor '${d.tensor}' is ${d.got}${d.like === undefined ? ', which holds no weights. Save the checkpoint as float32, float16 or bfloat16' : `, but '${d.like.tensor}', which becomes one tensor with it, is ${d.like.type}. Save the checkpoint in one type`}.`,
+  'checkpoint/tensor-unexpected': (d) =>
+    `The checkpoint has tensors that no ${d.family} model has: ${d.tensors.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. They would be lost; config.json belongs to another model, or this one was changed (adapters, more heads). Merge or remove them first.`,
   'command/unknown': (d) =>
     `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
   'compare/too-few': (d) =>
@@ -274,6 +321,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.type} stores blocks of ${d.block} values, and rows of ${d.rowLength} are no whole number of them. Choose a type with smaller blocks, such as Q8_0, Q5_0 or IQ4_NL (32).`,
   'gguf/malformed': (d) =>
     `${d.file} is damaged at byte ${d.offset}: ${d.what}. Copy or download it again, or convert it again.`,
+  'gguf/needs-imatrix': (d) =>
+    `${d.target} makes ${d.type} of tensor '${d.tensor}'${d.count > 1 ? ` and such of ${d.count - 1} more` : ''}, which is worthless without an importance matrix, and ${d.given === '' ? 'none was given' : `${d.given} has none for it`}. Give one with --imatrix (llama-imatrix computes them), or choose a file type with more bits, such as gguf:Q3_K_M.`,
   'gguf/not-gguf': (d) => `${d.file} is not a GGUF file: ${d.why}. Give a .gguf file.`,
   'gguf/not-writable': (d) =>
     `The GGUF file cannot be written: ${d.what} ${d.why}. Correct the metadata or the tensor.`,
@@ -287,6 +336,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
   'gguf/truncated': (d) =>
     `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy or download it again.`,
+  'gguf/verify': (d) =>
+    `${d.file} was written but does not read back: ${d.what}. It was not handed over. The disk or memory may be faulty; try again, elsewhere if it happens twice.`,
   'gguf/version': (d) =>
     `${d.file} is GGUF version ${d.got}, but lowbit reads 2 and 3 (little-endian): ${d.why}.`,
   'graph/attribute-type': (d) =>
@@ -309,6 +360,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} cannot be read as an importance matrix: ${d.what}. Give a file of llama-imatrix (.gguf or .dat), or compute it again.`,
   'imatrix/not-finite': (d) =>
     `Value ${d.index} of '${d.tensor}' in ${d.file} is ${d.value}, but a sum of squares is finite and not negative. Compute the importance matrix again.`,
+  'imatrix/size': (d) =>
+    `${d.file} has ${d.got} values for tensor '${d.tensor}', which takes ${d.wanted}. It was made for another model; compute one for this model.`,
   'imatrix/truncated': (d) =>
     `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy it again, or compute it again.`,
   'limit/bare-number': (d) =>
