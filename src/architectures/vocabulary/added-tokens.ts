@@ -49,20 +49,14 @@ export function declaredTokens(config: JsonObject): AddedToken[] {
 }
 
 /**
- * Puts added tokens into the list, where the trained vocabulary has them or at ids of their own. `shown` gives the
- * text as llama.cpp must look for it.
+ * Puts added tokens into the list, where the trained vocabulary has them or at ids of their own.
  * @throws vocabulary/id-twice, vocabulary/token-twice
  */
-export function placeAddedTokens(
-  tokens: TokenList,
-  added: readonly AddedToken[],
-  { score = 0, shown = (text: string) => text } = {},
-): void {
+export function placeAddedTokens(tokens: TokenList, added: readonly AddedToken[], { score = 0 } = {}): void {
   for (const token of added) {
     const type = isControl(token) ? 'control' : 'userDefined';
     if (tokens.textOf(token.id) !== token.content) tokens.place(token.id, token.content, type, score, true);
-    const text = type === 'userDefined' ? shown(token.content) : token.content;
-    tokens.change(token.id, { text, type, score });
+    tokens.change(token.id, { type, score });
   }
 }
 

@@ -11,8 +11,7 @@ import type { BpeModel } from './tokenizer-json.ts';
  */
 export function mergeScores({ vocab, merges }: BpeModel, file: string): Map<string, number> {
   const texts = new Set(vocab.map(([text]) => text));
-  const scores = new Map<string, number>();
-  const pairs = new Set<string>();
+  const made = new Map<string, { rank: number; pairs: number }>();
   for (const [index, [left, right]] of merges.entries()) {
     const merged = left + right;
     const unknown = [left, right, merged].find((text) => !texts.has(text));
@@ -20,29 +19,23 @@ export function mergeScores({ vocab, merges }: BpeModel, file: string): Map<stri
       const why = `the vocabulary has no '${unknown}'`;
       fail('vocabulary/merge', { file, index, merge: `${left} ${right}`, why });
     }
-    if (!scores.has(merged)) scores.set(merged, -scores.size);
-    pairs.add(`${left}\0${right}`);
+    const token = made.get(merged);
+    if (token === undefined) made.set(merged, { rank: made.size, pairs: 1 });
+    else token.pairs++;
   }
-  const missing = [...scores.keys()].flatMap((merged) => missingPair(merged, texts, pairs) ?? []);
+  const missing = [...made].filter(([text, { pairs }]) => pairsOf(text, texts) > pairs).map(([text]) => text);
   if (missing.length > 0) {
-    fail('vocabulary/unsupported', {
-      file,
-      what: `merges some pairs of tokens and not others that make the same text (not ${named(missing, 3)})`,
-    });
+    const what = `merges only some of the pairs of tokens that make the same text (for ${named(missing, 3)})`;
+    fail('vocabulary/unsupported', { file, what });
   }
-  return scores;
+  return new Map([...made].map(([text, { rank }]) => [text, -rank]));
 }
 
-/** Two tokens that make the text without being a merge; undefined when there are none. */
-function missingPair(
-  text: string,
-  texts: ReadonlySet<string>,
-  pairs: ReadonlySet<string>,
-): string | undefined {
+/** How many pairs of tokens make the text. */
+function pairsOf(text: string, texts: ReadonlySet<string>): number {
+  let pairs = 0;
   for (let at = 1; at < text.length; at++) {
-    const [left, right] = [text.slice(0, at), text.slice(at)];
-    if (texts.has(left) && texts.has(right) && !pairs.has(`${left}\0${right}`))
-      return `'${left}' + '${right}'`;
+    if (texts.has(text.slice(0, at)) && texts.has(text.slice(at))) pairs++;
   }
-  return undefined;
+  return pairs;
 }

@@ -1,9 +1,9 @@
 import { fail } from '../../tensor/index.ts';
-import { noteAddedTokens, placeAddedTokens } from './added-tokens.ts';
+import { isControl, noteAddedTokens, placeAddedTokens } from './added-tokens.ts';
 import { checkByteTokens } from './byte-tokens.ts';
 import { frameOf } from './frame.ts';
 import { mergeScores } from './merge-scores.ts';
-import { pieceSpacing, SPACE } from './piece-spacing.ts';
+import { type PieceSpacing, pieceSpacing, SPACE } from './piece-spacing.ts';
 import { named, TokenList } from './token-list.ts';
 import type { AddedToken, BpeModel, TokenizerJson } from './tokenizer-json.ts';
 import type { TokenizerContent } from './vocabulary.ts';
@@ -35,22 +35,13 @@ export function pieceBpe(
   const unk = model.unkToken === undefined ? undefined : tokens.idOf(model.unkToken);
   placeAddedTokens(
     tokens,
-    added.filter((token) => token.id !== unk),
-    { score: ADDED_SCORE, shown: (text) => text.replaceAll(SPACE, ' ') },
+    added.filter((token) => token.id !== unk && !(isSpaceRun(token) && tokens.typeOf(token.id) === 'normal')),
+    { score: ADDED_SCORE },
   );
   checkByteTokens(tokens);
   noteAddedTokens(added, onNote);
-  if (spacing.splitsAtSpaces) checkInnerSpaces(tokens);
-  if (spacing.removesExtraSpaces) onNote('The tokenizer makes runs of spaces one; llama.cpp keeps them.');
-  const rewriters = [...spacing.rewrites, ...(spacing.charsmap?.length ? ['Precompiled'] : [])];
-  if (rewriters.length > 0) {
-    onNote(`The tokenizer rewrites characters first (${rewriters.join(', ')}); llama.cpp does not.`);
-  }
-  if (spacing.prefix && spacing.prefixOnce) {
-    onNote(
-      'The tokenizer puts a space before the first word only; llama.cpp also after every special token.',
-    );
-  }
+  if (spacing.splitsAtSpaces) checkInnerSpaces(model, tokens);
+  noteSpacing(spacing, onNote);
   return {
     model: 'llama',
     pre: 'default',
@@ -61,15 +52,41 @@ export function pieceBpe(
   };
 }
 
+function noteSpacing(spacing: PieceSpacing, onNote: (note: string) => void): void {
+  const rewriters = [...spacing.rewrites, ...(spacing.charsmap?.length ? ['Precompiled'] : [])];
+  if (rewriters.length > 0) {
+    onNote(`The tokenizer rewrites characters first (${rewriters.join(', ')}); llama.cpp does not.`);
+  }
+  if (spacing.removesExtraSpaces) onNote('The tokenizer makes runs of spaces one; llama.cpp keeps them.');
+  if (spacing.prefix && spacing.prefixOnce) {
+    onNote(
+      'The tokenizer puts a space before the first word only; llama.cpp also after every special token.',
+    );
+  }
+  if (spacing.prefixIfNone) {
+    onNote(
+      'The tokenizer puts a space before a text only if it begins with none; llama.cpp puts one before every text.',
+    );
+  }
+}
+
+/**
+ * Gemma lists runs of ▁ as added tokens. Spaces in a text are never found as such, for they are no ▁ yet when added
+ * tokens are looked for: merges make them of single ones. So they stay trained tokens.
+ */
+const isSpaceRun = (token: AddedToken) =>
+  !token.normalized && !isControl(token) && token.content.includes(SPACE);
+
 /** Text that is cut before every space never has such a token; llama.cpp does not cut and would find it. */
-function checkInnerSpaces(tokens: TokenList): void {
-  const inner = tokens
-    .texts()
-    .filter((text, id) => tokens.typeOf(id) === 'normal' && text.includes(SPACE, 1));
+function checkInnerSpaces({ vocab }: BpeModel, tokens: TokenList): void {
+  const inner = vocab.filter(([text, id]) => tokens.typeOf(id) === 'normal' && text.includes(SPACE, 1));
   if (inner.length > 0) {
     fail('vocabulary/unsupported', {
       file: tokens.file,
-      what: `cuts text before every space, yet has tokens with spaces inside (${named(inner, 3)})`,
+      what: `cuts text before every space, yet has tokens with spaces inside (${named(
+        inner.map(([text]) => text),
+        3,
+      )})`,
     });
   }
 }

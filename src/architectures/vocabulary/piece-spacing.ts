@@ -11,6 +11,8 @@ export interface PieceSpacing {
   readonly prefix: boolean;
   /** Only before the first word of all, not after every special token. */
   readonly prefixOnce: boolean;
+  /** Only if the text does not begin with a space. */
+  readonly prefixIfNone: boolean;
   /** Runs of spaces become one, spaces at the ends none. */
   readonly removesExtraSpaces: boolean;
   /** No piece may have a space inside, because text is cut before every space. */
@@ -33,6 +35,7 @@ export function pieceSpacing({ file, normalizer, preTokenizer }: TokenizerJson):
   const draft: Draft = {
     prefix: false,
     prefixOnce: false,
+    prefixIfNone: false,
     removesExtraSpaces: false,
     splitsAtSpaces: false,
     charsmap: undefined,
@@ -82,6 +85,7 @@ const cutters: Readonly<Record<string, Rule>> = {
   Metaspace(step, draft) {
     const scheme = step.prepend_scheme ?? (step.add_prefix_space === false ? 'never' : 'always');
     draft.prefix ||= scheme !== 'never';
+    draft.prefixIfNone = scheme !== 'never';
     draft.prefixOnce = scheme === 'first';
     draft.splitsAtSpaces = step.split !== false;
     return (step.replacement ?? SPACE) === SPACE && ['always', 'first', 'never'].includes(String(scheme));

@@ -10,17 +10,19 @@
 export interface PreTokenizer {
   /** `tokenizer.ggml.pre`. */
   readonly name: string;
+  /** LLAMA_VOCAB_PRE_TYPE_... in src/llama-vocab.cpp. */
+  readonly type: string;
   /** The expressions, in the order they are applied; every match is a word, and so is what lies between. */
   readonly splits: readonly string[];
   /** llama.cpp takes a word that is a token as it is ("ignore_merges" in tokenizer.json). */
-  readonly ignoreMerges: boolean;
+  readonly ignoreMerges?: boolean;
   /** llama.cpp removes the spaces before punctuation when it turns ids into text ("clean_up_tokenization_spaces"). */
-  readonly cleansSpaces: boolean;
+  readonly cleansSpaces?: boolean;
   /** Models of this kind compose characters (NFC) first: tells names apart that llama.cpp treats alike. */
-  readonly composes: boolean;
-  /** LLAMA_VOCAB_PRE_TYPE_... in src/llama-vocab.cpp. */
-  readonly type: string;
+  readonly composes?: boolean;
   readonly models: string;
+  /** What llama.cpp does otherwise than the expressions say. */
+  readonly differs?: string;
 }
 
 const contractions = "'s|'t|'re|'ve|'m|'ll|'d";
@@ -60,80 +62,127 @@ const deepseekWords = [
   spaces,
 ].join('|');
 
-const halfSpaces = [512, 256, 128, 64, 32, 16, 8, 4].map((n) => `\\s{${n}}(?!\\S)`).join('|');
-
 const digit = '\\p{N}';
 const upTo3 = '\\p{N}{1,3}';
 
+/** Words of letters and marks. */
+const markedWords = [
+  `${anyCase}|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+`,
+  digit,
+  ' ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*',
+  lines,
+  spaces,
+].join('|');
+
+/** Runs of spaces cut into powers of two. */
+const halvedSpaces = [
+  ...[anyCase, word, upTo3, signs, lines],
+  ...[512, 256, 128, 64, 32, 16, 8, 4].map((n) => `\\s{${n}}(?!\\S)`),
+  ...['\\s{1,2}(?!\\S)', '\\s{1}'],
+].join('|');
+
 /** Rows of the same expressions: the one whose other properties fit best is taken, the first if several do. */
 export const preTokenizers: readonly PreTokenizer[] = [
-  row('gpt-2', [gpt2Split], 'GPT2', 'GPT-2, Phi-1/2', { cleansSpaces: true }),
-  row('olmo', [gpt2Split], 'OLMO', 'OLMo, GPT-NeoX', { cleansSpaces: true, composes: true }),
-  row('trillion', [gpt2Split], 'TRILLION', 'Trillion; as gpt-2, spaces kept'),
-  row('starcoder', [digit, gpt2Split], 'STARCODER', 'StarCoder 2, Granite', { cleansSpaces: true }),
-  row('smollm', [digit, gpt2Split], 'SMOLLM', 'SmolLM'),
-  row('command-r', [digit, gpt2Split], 'COMMAND_R', 'Command R', { composes: true }),
-  row('llama-bpe', [wordsOf(upTo3)], 'LLAMA3', 'Llama 3, SmolLM 3', {
+  { name: 'gpt-2', type: 'GPT2', splits: [gpt2Split], cleansSpaces: true, models: 'GPT-2, Phi-2' },
+  {
+    name: 'olmo',
+    type: 'OLMO',
+    splits: [gpt2Split],
+    cleansSpaces: true,
+    composes: true,
+    models: 'OLMo, GPT-NeoX',
+  },
+  { name: 'trillion', type: 'TRILLION', splits: [gpt2Split], models: 'as gpt-2, but text keeps its spaces' },
+  {
+    name: 'starcoder',
+    type: 'STARCODER',
+    splits: [digit, gpt2Split],
+    cleansSpaces: true,
+    models: 'StarCoder 2',
+  },
+  { name: 'smollm', type: 'SMOLLM', splits: [digit, gpt2Split], models: 'SmolLM' },
+  { name: 'command-r', type: 'COMMAND_R', splits: [digit, gpt2Split], composes: true, models: 'Command R' },
+  {
+    name: 'llama-bpe',
+    type: 'LLAMA3',
+    splits: [wordsOf(upTo3)],
     ignoreMerges: true,
     cleansSpaces: true,
-  }),
-  row('dbrx', [wordsOf(upTo3)], 'DBRX', 'DBRX, OLMo 2, Phi-4', { cleansSpaces: true }),
-  row('qwen2', [wordsOf(digit)], 'QWEN2', 'Qwen 1.5 to 3', { composes: true }),
-  row('stablelm2', [wordsOf(digit)], 'STABLELM2', 'StableLM 2', { cleansSpaces: true }),
-  row(
-    'qwen35',
-    [
-      `${anyCase}|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|${digit}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|${lines}|${spaces}`,
-    ],
-    'QWEN35',
-    'Qwen 3.5',
-    { composes: true },
-  ),
-  row('ufakzeka', [wordsOf(digit, '')], 'UFAKZEKA', 'ufakzeka'),
-  row('minicpm5', [upTo3, wordsOf('\\p{N}+')], 'MINICPM5', 'MiniCPM 5', {
+    models: 'Llama 3, SmolLM 3',
+  },
+  { name: 'dbrx', type: 'DBRX', splits: [wordsOf(upTo3)], cleansSpaces: true, models: 'DBRX, OLMo 2, Phi-4' },
+  { name: 'qwen2', type: 'QWEN2', splits: [wordsOf(digit)], composes: true, models: 'Qwen 1.5 to 3' },
+  {
+    name: 'stablelm2',
+    type: 'STABLELM2',
+    splits: [wordsOf(digit)],
+    cleansSpaces: true,
+    models: 'StableLM 2',
+  },
+  { name: 'qwen35', type: 'QWEN35', splits: [markedWords], composes: true, models: 'Qwen 3.5' },
+  { name: 'ufakzeka', type: 'UFAKZEKA', splits: [wordsOf(digit, '')], models: 'ufakzeka' },
+  {
+    name: 'minicpm5',
+    type: 'MINICPM5',
+    splits: [upTo3, wordsOf('\\p{N}+')],
     ignoreMerges: true,
     cleansSpaces: true,
-  }),
-  row(
-    'jais-2',
-    [`${anyCase}|${word}|${upTo3}|${signs}|${lines}|${halfSpaces}|\\s{1,2}(?!\\S)|\\s{1}`],
-    'JAIS2',
-    'Jais 2',
-    { cleansSpaces: true },
-  ),
-  row(
-    'seed-coder',
-    [`${anyCase}|${word}|${digit}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|${lines}|${spaces}`],
-    'SEED_CODER',
-    'Seed-Coder',
-  ),
-  row(
-    'bailingmoe',
-    [`${anyCase}|${word}|${digit}|${signs}|\\s*[\\r\\n]|${spaces}`],
-    'BAILINGMOE',
-    'Ling, LLaDA-MoE',
-  ),
-  row('tekken', [camelWordsOf(digit, '')], 'TEKKEN', 'Mistral Nemo and later', { ignoreMerges: true }),
-  row('gpt-4o', [camelWordsOf(upTo3, `${anyCase}?`)], 'GPT4O', 'GPT-4o, gpt-oss, Phi-4-mini, Llama 4'),
-  row('deepseek-v3', [upTo3, '[一-龥぀-ゟ゠-ヿ]+', deepseekWords], 'DEEPSEEK3_LLM', 'DeepSeek V3, R1'),
-  row(
-    'deepseek-coder',
-    ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-퟿]+', digit],
-    'DEEPSEEK_CODER',
-    'DeepSeek Coder',
-  ),
-  row('falcon', ['[\\p{P}!-/:-@\\[-`{-~]+', gpt2Split, '[0-9][0-9][0-9]'], 'FALCON', 'Falcon', {
+    models: 'MiniCPM 5',
+  },
+  { name: 'jais-2', type: 'JAIS2', splits: [halvedSpaces], cleansSpaces: true, models: 'Jais 2' },
+  {
+    name: 'seed-coder',
+    type: 'SEED_CODER',
+    splits: [`${anyCase}|${word}|${digit}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|${lines}|${spaces}`],
+    models: 'Seed-Coder',
+  },
+  {
+    name: 'bailingmoe',
+    type: 'BAILINGMOE',
+    splits: [`${anyCase}|${word}|${digit}|${signs}|\\s*[\\r\\n]|${spaces}`],
+    models: 'Ling, LLaDA-MoE',
+  },
+  {
+    name: 'tekken',
+    type: 'TEKKEN',
+    splits: [camelWordsOf(digit, '')],
+    ignoreMerges: true,
+    models: 'Mistral Nemo and later',
+    differs:
+      'it leaves combining marks out of words, so Hindi, Thai and vowelled Arabic or Hebrew may get other ids',
+  },
+  {
+    // 'gpt-4o' of llama.cpp is this expression without the marks; here it is whole, and ids are right.
+    name: 'granite-embed-multi-97m',
+    type: 'GRANITE_EMB_MULTI',
+    splits: [camelWordsOf(upTo3, `${anyCase}?`)],
+    ignoreMerges: true,
+    models: 'GPT-4o, gpt-oss, Phi-4-mini, Llama 4',
+  },
+  {
+    name: 'deepseek-v3',
+    type: 'DEEPSEEK3_LLM',
+    splits: [upTo3, '[一-龥぀-ゟ゠-ヿ]+', deepseekWords],
+    models: 'DeepSeek V3, R1',
+  },
+  {
+    name: 'deepseek-coder',
+    type: 'DEEPSEEK_CODER',
+    splits: ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-퟿]+', digit],
+    models: 'DeepSeek Coder',
+  },
+  {
+    name: 'falcon',
+    type: 'FALCON',
+    splits: ['[\\p{P}!-/:-@\\[-`{-~]+', gpt2Split, '[0-9][0-9][0-9]'],
     cleansSpaces: true,
-  }),
-  row('bloom', [' ?[^(\\s|[.,!?…。，、।۔،])]+'], 'BLOOM', 'BLOOM', { cleansSpaces: true }),
+    models: 'Falcon',
+  },
+  {
+    name: 'bloom',
+    type: 'BLOOM',
+    splits: [' ?[^(\\s|[.,!?…。，、।۔،])]+'],
+    cleansSpaces: true,
+    models: 'BLOOM',
+  },
 ];
-
-function row(
-  name: string,
-  splits: readonly string[],
-  type: string,
-  models: string,
-  { ignoreMerges = false, cleansSpaces = false, composes = false } = {},
-): PreTokenizer {
-  return { name, splits, ignoreMerges, cleansSpaces, composes, type, models };
-}

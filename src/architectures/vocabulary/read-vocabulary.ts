@@ -8,7 +8,7 @@ import { isByteLevel } from './recognise-pre-tokenizer.ts';
 import { readSentencePieceModel } from './sentencepiece-model.ts';
 import { sentencePieceVocabulary } from './sentencepiece-vocabulary.ts';
 import { slowAddedTokens, slowByteLevel } from './slow-tokenizer.ts';
-import { type Role, specialKey, specialTokens } from './special-tokens.ts';
+import { noteLookalikes, type Role, specialKey, specialTokens } from './special-tokens.ts';
 import { MAX_TOKENS } from './token-list.ts';
 import { isObject, type JsonObject, TokenizerFiles } from './tokenizer-files.ts';
 import {
@@ -53,6 +53,7 @@ export async function readVocabulary(
     generationConfig: (await files.json('generation_config.json')) ?? {},
   };
   const ids = specialTokens(content, sources, onNote);
+  noteLookalikes(tokens, onNote);
   const metadata = new Map<string, MetadataValue>([
     ['tokenizer.ggml.model', { type: 'string', value: content.model }],
     ['tokenizer.ggml.pre', { type: 'string', value: content.pre }],

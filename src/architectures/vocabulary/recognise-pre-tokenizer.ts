@@ -27,12 +27,18 @@ export function recognisePreTokenizer(
     fail('vocabulary/unknown-pre-tokenizer', { file, got: json.preTokenizer.map(describeStep), known });
   }
   const composes = json.normalizer.some((step) => step.type === 'NFC');
-  const fits = (row: PreTokenizer) =>
-    4 * Number(row.ignoreMerges === model.ignoreMerges) +
-    2 * Number(row.cleansSpaces === cleansSpaces) +
-    Number(row.composes === composes);
+  const fits = ({
+    ignoreMerges = false,
+    cleansSpaces: cleans = false,
+    composes: nfc = false,
+  }: PreTokenizer) =>
+    4 * Number(ignoreMerges === model.ignoreMerges) +
+    2 * Number(cleans === cleansSpaces) +
+    Number(nfc === composes);
   const best = alike.reduce((a, b) => (fits(b) > fits(a) ? b : a));
-  if (best.ignoreMerges !== model.ignoreMerges) checkMergesAlike(json, best, onNote);
+  if (Boolean(best.ignoreMerges) !== model.ignoreMerges) checkMergesAlike(json, best, onNote);
+  if (best.differs !== undefined)
+    onNote(`llama.cpp's pre-tokenizer '${best.name}' is not exact: ${best.differs}.`);
   if (best.cleansSpaces && !cleansSpaces) {
     onNote(
       `llama.cpp leaves out spaces before punctuation when it turns ids of pre-tokenizer '${best.name}' into text; this checkpoint's tokenizer does not.`,

@@ -1,4 +1,4 @@
-import type { TokenList } from './token-list.ts';
+import { named, type TokenList } from './token-list.ts';
 import { isObject, type JsonObject } from './tokenizer-files.ts';
 import type { TokenizerContent } from './vocabulary.ts';
 
@@ -107,6 +107,24 @@ export function specialTokens(
 const roleNames = Object.keys(roles) as Role[];
 
 export const specialKey = (role: Role) => `tokenizer.ggml.${roles[role].key}`;
+
+/** Further texts of tokens that llama.cpp makes special and ends a text at, whatever their type. */
+const endTexts = [
+  ...['<|return|>', '<|call|>', '<|flush|>', '<|calls|>', '</s>', '[EOS]', '<eos>', '<turn|>'],
+  ...['<|tool_response>', '[e~['],
+];
+
+/** Says which trained tokens llama.cpp takes for special ones by their text. */
+export function noteLookalikes(tokens: TokenList, onNote: (note: string) => void): void {
+  const known = [...Object.values(roles).flatMap(({ texts }): readonly string[] => texts), ...endTexts];
+  const those = known.filter((text) => {
+    const id = tokens.idOf(text);
+    return id !== undefined && tokens.typeOf(id) === 'normal';
+  });
+  if (those.length > 0) {
+    onNote(`llama.cpp takes trained tokens for special ones by their text: ${named(those)}.`);
+  }
+}
 
 /** Trained tokens that only look like one are not: CodeLlama's ▁<PRE> are known by their whole text. */
 const isSpecial = (tokens: TokenList, id: number) =>

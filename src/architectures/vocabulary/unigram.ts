@@ -1,7 +1,7 @@
 import type { MetadataValue } from '../../files/index.ts';
 import { noteAddedTokens, placeAddedTokens } from './added-tokens.ts';
 import { frameOf } from './frame.ts';
-import { pieceSpacing, SPACE } from './piece-spacing.ts';
+import { pieceSpacing } from './piece-spacing.ts';
 import { TokenList } from './token-list.ts';
 import type { AddedToken, TokenizerJson, UnigramModel } from './tokenizer-json.ts';
 import type { TokenizerContent } from './vocabulary.ts';
@@ -26,7 +26,6 @@ export function unigram(
   placeAddedTokens(
     tokens,
     added.filter((token) => token.id !== model.unkId),
-    { shown: (text) => text.replaceAll(SPACE, ' ') },
   );
   noteAddedTokens(added, onNote);
   if (model.byteFallback) onNote(byteFallbackNote);
