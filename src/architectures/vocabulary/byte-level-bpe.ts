@@ -1,5 +1,6 @@
 import { fail } from '../../tensor/index.ts';
 import { noteAddedTokens, placeAddedTokens } from './added-tokens.ts';
+import { byteCharacters } from './byte-characters.ts';
 import { frameOf } from './frame.ts';
 import { recognisePreTokenizer } from './recognise-pre-tokenizer.ts';
 import { describeStep } from './steps.ts';
@@ -72,11 +73,3 @@ function noteMissingBytes(tokens: TokenList, onNote: (note: string) => void): vo
     );
   }
 }
-
-/** The visible characters that stand for the bytes: themselves where they can be seen, else U+0100 and on, in order. */
-const byteCharacters: readonly string[] = (() => {
-  const seen = (byte: number) =>
-    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  let next = 0x100;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(seen(byte) ? byte : next++));
-})();

@@ -9,6 +9,7 @@ import { readSentencePieceModel } from './sentencepiece-model.ts';
 import { sentencePieceVocabulary } from './sentencepiece-vocabulary.ts';
 import { slowAddedTokens, slowByteLevel } from './slow-tokenizer.ts';
 import { noteLookalikes, type Role, specialKey, specialTokens } from './special-tokens.ts';
+import { parseTekken, tekkenSpecials } from './tekken.ts';
 import { MAX_TOKENS } from './token-list.ts';
 import { isObject, type JsonObject, TokenizerFiles } from './tokenizer-files.ts';
 import {
@@ -21,7 +22,13 @@ import { unigram } from './unigram.ts';
 import type { Frame, TokenizerContent, Vocabulary, VocabularyOptions } from './vocabulary.ts';
 
 /** What is looked for, in this order: the first that is there says what the tokenizer does. */
-const lookedFor = ['tokenizer.json', 'tokenizer.model', 'spiece.model', 'vocab.json with merges.txt'];
+const lookedFor = [
+  'tokenizer.json',
+  'tekken.json',
+  'tokenizer.model',
+  'spiece.model',
+  'vocab.json with merges.txt',
+];
 
 /**
  * Reads the tokenizer of a Hugging Face folder and says it as llama.cpp has it: the `tokenizer.*` keys of a GGUF file.
@@ -89,6 +96,11 @@ async function readContent(
   };
   const json = await files.json('tokenizer.json');
   if (json !== undefined) return fromJson(parseTokenizerJson(json, 'tokenizer.json'));
+  const tekken = await files.json('tekken.json');
+  if (tekken !== undefined) {
+    const content = fromJson(parseTekken(tekken, 'tekken.json'));
+    return { ...content, specials: tekkenSpecials(content.tokens) };
+  }
   for (const name of ['tokenizer.model', 'spiece.model']) {
     const bytes = await files.bytes(name);
     if (bytes === undefined) continue;
