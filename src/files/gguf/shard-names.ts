@@ -25,8 +25,12 @@ export function parseShardName(
 }
 
 function baseName(name: string): string {
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
-    return decodeURIComponent(new URL(name).pathname.split('/').at(-1) ?? '');
+  const isUrl = name.includes('://') && URL.canParse(name);
+  const path = isUrl ? new URL(name).pathname : name;
+  const last = path.split(/[/\\]/).at(-1) ?? '';
+  try {
+    return isUrl ? decodeURIComponent(last) : last;
+  } catch {
+    return last;
   }
-  return name.split(/[/\\]/).at(-1) ?? '';
 }
