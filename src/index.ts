@@ -13,10 +13,13 @@ export { type PresetName, presets } from './numerics/index.ts';
 export {
   type CommonOptions,
   type CompareOptions,
+  type ConvertOptions,
   compare,
+  convert,
   type DataInput,
   type EvaluateOptions,
   evaluate,
+  ggufRecipeKeys,
   inspect,
   lowbitVersion,
   type MeasureOptions,
@@ -29,5 +32,5 @@ export {
   type Recipe,
   recipeSchema,
 } from './pipeline/index.ts';
-export type { ModelSummary, OutputRecord, RunEvent, RunRecord } from './report/index.ts';
+export type { ModelSummary, OutputRecord, RunEvent, RunRecord, WeightsSummary } from './report/index.ts';
 export { type ErrorCode, type ErrorDetails, LowbitError } from './tensor/index.ts';

@@ -10,6 +10,10 @@ export const commands = {
     description: 'Quantize a model to one or more presets, verify and measure the result.',
     load: async () => (await import('./commands/quantize.ts')).quantizeCommand,
   },
+  convert: {
+    description: 'Store a model as GGUF: a Hugging Face folder, one file of many, many of one.',
+    load: async () => (await import('./commands/convert.ts')).convertCommand,
+  },
   evaluate: {
     description: 'Measure a model on data, alone or against another.',
     load: async () => (await import('./commands/evaluate.ts')).evaluateCommand,

@@ -54,13 +54,36 @@ export const runFlags = {
     number: true,
     least: 1,
     valueHint: 'n',
-    description: 'Threads inside one operator.',
+    description: 'Threads inside one operator, or that encode GGUF tensors. Default: all cores.',
     group: 'Run',
   },
   quiet: {
     type: 'boolean',
     alias: 'q',
     description: 'No progress, no notes, no table: errors only.',
+    group: 'Output',
+  },
+} as const satisfies Flags;
+
+/** Where outputs go. */
+export const outputFlags = {
+  output: {
+    type: 'string',
+    alias: 'o',
+    valueHint: 'path',
+    description: 'File for one output, folder for several. Default: named after the model, in this folder.',
+    group: 'Output',
+  },
+  'dry-run': {
+    type: 'boolean',
+    description: 'Say what would be done and how large it would be; write nothing.',
+    group: 'Output',
+  },
+  force: { type: 'boolean', alias: 'f', description: 'Replace files that are there.', group: 'Output' },
+  resume: {
+    type: 'boolean',
+    description:
+      'GGUF: go on where an interrupted run ended; keep what is done when this one is interrupted.',
     group: 'Output',
   },
 } as const satisfies Flags;

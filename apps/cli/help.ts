@@ -4,7 +4,7 @@ import type { Command } from './command.ts';
 import type { Flag } from './flags.ts';
 
 const width = 100;
-const groupOrder = ['Recipe', 'Data', 'Limits', 'Measure', 'Run', 'Output'];
+const groupOrder = ['Recipe', 'GGUF', 'Data', 'Limits', 'Measure', 'Run', 'Output'];
 
 /** The help of one command, from its data. */
 export function commandHelp(command: Command, color: boolean): string {
@@ -95,6 +95,7 @@ export function overviewHelp(
     '  lowbit quantize model.onnx --to int8 --calibrate data/ --evaluate data/ -o model.int8.onnx',
     '  lowbit quantize model.onnx --to int8-dynamic,fp16,q4 -o out/',
     '  lowbit compare model.onnx model.int8.onnx --data data/',
+    '  lowbit quantize ./checkpoint --to gguf:Q4_K_M -o model.Q4_K_M.gguf',
     '',
     dim('lowbit <command> --help lists the flags of a command. lowbit --version prints the version.'),
   ].join('\n')}\n`;

@@ -15,6 +15,13 @@ export async function openData(
   if (path === undefined || file === undefined) return path;
   const spec = parseDatasetSpec(await readJson(file), file);
   const summary = await inspect(model);
+  if (summary.container !== 'onnx') {
+    fail('flag/value', {
+      flag: '--data-spec',
+      got: `data for ${model}`,
+      wanted: 'an ONNX model to bind it to',
+    });
+  }
   const ports = (of: typeof summary.inputs) =>
     of.map(({ name, dtype, shape }) => ({
       name,

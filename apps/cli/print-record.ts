@@ -1,4 +1,4 @@
-import { formatPlan, formatTable, type RunRecord } from 'lowbit/report';
+import { formatGguf, formatPlan, formatTable, isGgufRecord, type RunRecord } from 'lowbit/report';
 import type { ParsedFlags } from './parse-flags.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -10,7 +10,10 @@ export function printRecord(record: RunRecord, terminal: Terminal, flags: Parsed
   const planned = record.outputs.some((output) => output.status === 'planned');
   const tensors = flags.boolean('tensors') ?? false;
   if (terminal.json) terminal.printJson(record);
-  else terminal.print((planned ? formatPlan : formatTable)(record, { color, width, tensors }));
+  else {
+    const format = isGgufRecord(record) ? formatGguf : planned ? formatPlan : formatTable;
+    terminal.print(format(record, { color, width, tensors }));
+  }
   const missed =
     record.outputs.some((output) => output.status === 'limit-not-met') ||
     (record.limits ?? []).some((limit) => !limit.met);

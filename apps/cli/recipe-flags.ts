@@ -1,4 +1,4 @@
-import { recipeSchema } from 'lowbit';
+import { ggufRecipeKeys, recipeSchema } from 'lowbit';
 import { fail, nearest } from 'lowbit/tensor';
 import { z } from 'zod';
 import type { Flag, Flags } from './flags.ts';
@@ -17,7 +17,11 @@ const properties = (z.toJSONSchema(recipeSchema, { io: 'input' }) as { propertie
   .properties;
 
 /** Recipe keys whose flag is called otherwise, or that are no flags. */
-const flagNames: Readonly<Record<string, string | undefined>> = { overrides: 'override', version: undefined };
+const flagNames: Readonly<Record<string, string | undefined>> = {
+  overrides: 'override',
+  tensorTypes: 'tensor-type',
+  version: undefined,
+};
 
 const flagNameOf = (key: string): string | undefined =>
   key in flagNames ? flagNames[key] : key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -29,11 +33,21 @@ const hints: Readonly<Record<string, string>> = {
   only: 'pattern',
   override: 'pattern=preset',
   'calibration-samples': 'n',
+  'tensor-type': 'pattern=type',
+  'output-tensor-type': 'type',
+  'token-embedding-type': 'type',
+  'override-kv': 'key=type:value',
+  'split-max-size': 'size',
+  imatrix: 'file',
   'max-drop': 'n%',
   'min-metric': 'limit',
 };
 
-const groups: Readonly<Record<string, string>> = { 'max-drop': 'Limits', 'min-metric': 'Limits' };
+const groups: Readonly<Record<string, string>> = {
+  'max-drop': 'Limits',
+  'min-metric': 'Limits',
+  ...Object.fromEntries(ggufRecipeKeys.map((key) => [flagNameOf(key)!, 'GGUF'])),
+};
 
 /** One flag per key of the recipe: a new key has its flag without a line here. */
 export const recipeFlags: Flags = {
@@ -59,7 +73,10 @@ function flagOf(name: string, property: Property): Flag {
       ?.map((a) => a.const)
       .filter((c) => c !== undefined)
       .map(String);
-  const shared = { description: withDefault(description, property.default), group: groups[name] ?? 'Recipe' };
+  const group = groups[name] ?? 'Recipe';
+  // Under a heading that says so, what it is about need not be said again.
+  const said = group === 'GGUF' ? capitalized(description.replace(/^GGUF: /, '')) : description;
+  const shared = { description: withDefault(said, property.default), group };
   if (type === 'boolean') return { type: 'boolean', ...shared };
   if (choices !== undefined && choices.length > 0) return { type: 'enum', options: [...choices], ...shared };
   const list = type === 'array' || anyOf?.some((a) => a.type === 'array') === true;
@@ -74,10 +91,20 @@ function flagOf(name: string, property: Property): Flag {
   };
 }
 
+const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 function withDefault(description: string, value: unknown): string {
   const plain = typeof value === 'string' || typeof value === 'number';
   return plain ? `${description} Default ${value}.` : description;
 }
+
+/** The flags that concern GGUF files alone, and the recipe's `to`. */
+export const ggufFlags: Flags = Object.fromEntries(
+  ['to', ...ggufRecipeKeys].map((key) => {
+    const name = flagNameOf(key)!;
+    return [name, recipeFlags[name]!];
+  }),
+);
 
 /** The recipe in a file. @throws recipe/invalid for what is no object and for unknown keys. */
 export function recipeIn(value: unknown, file: string): Record<string, unknown> {
@@ -113,7 +140,8 @@ function given(flags: ParsedFlags, name: string, property: Property): unknown {
   if (property.type === 'object') {
     return Object.fromEntries(
       flags.list(name)!.map((pair) => {
-        const at = pair.lastIndexOf('=');
+        // A pattern may hold '=', a metadata key does not but its value may.
+        const at = name === 'override' ? pair.lastIndexOf('=') : pair.indexOf('=');
         if (at < 1 || at === pair.length - 1) {
           fail('flag/value', { flag: `--${name}`, got: `'${pair}'`, wanted: hints[name] ?? 'name=value' });
         }

@@ -9,14 +9,22 @@ import { safeLocation } from './safe-location.ts';
  */
 export async function openUrl(url: string | URL): Promise<{ source: ByteSource; siblings: Siblings }> {
   const base = new URL(url, globalThis.location?.href);
-  const siblings: Siblings = {
-    async open(location) {
-      const path = safeLocation(location, base.href).map(encodeURIComponent).join('/');
-      return urlSource(new URL(path, base));
-    },
-  };
-  return { source: await urlSource(base), siblings };
+  return { source: await urlSource(base), siblings: siblingsOf(base) };
 }
+
+/** The files beside each other under a URL, with or without a slash at its end. */
+export function urlSiblings(folder: string | URL): Siblings {
+  const base = new URL(folder, globalThis.location?.href);
+  base.pathname = base.pathname.replace(/\/*$/, '/');
+  return siblingsOf(base);
+}
+
+const siblingsOf = (base: URL): Siblings => ({
+  async open(location) {
+    const path = safeLocation(location, base.href).map(encodeURIComponent).join('/');
+    return urlSource(new URL(path, base));
+  },
+});
 
 async function urlSource(url: URL): Promise<ByteSource> {
   const name = url.href;

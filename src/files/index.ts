@@ -1,6 +1,7 @@
 /** Containers and bytes: reading and writing model files. */
 export {
   type FolderOptions,
+  folderSiblings,
   type OutputPlace,
   openFile,
   openFolder,
@@ -20,7 +21,7 @@ export { parseShardName, shardName, splitKeys } from './gguf/shard-names.ts';
 export * from './gguf/split-gguf.ts';
 export { type GgufTensorType, tensorTypeLabels, tensorTypeOf, tensorTypeRow } from './gguf/tensor-types.ts';
 export { type WriteGgufOptions, writeGguf } from './gguf/write-gguf.ts';
-export { openUrl } from './http-source.web.ts';
+export { openUrl, urlSiblings } from './http-source.web.ts';
 export * from './imatrix/imatrix.ts';
 export { readImatrix } from './imatrix/read-imatrix.ts';
 export { writeImatrix } from './imatrix/write-imatrix.ts';

@@ -3,6 +3,7 @@ import { fileSiblings } from './file-siblings.node.ts';
 import { openFileSource } from './file-source.node.ts';
 
 export { type FolderOptions, openFolder } from './file-folder.node.ts';
+export { folderSiblings } from './file-siblings.node.ts';
 export { openPartialFiles } from './partial-files.node.ts';
 export { type OutputPlace, outputPlace, stageInFolder } from './staging.node.ts';
 

@@ -1,6 +1,6 @@
 import { fail } from '../tensor/index.ts';
-import type { OpenedFile, SinkFolder } from './bytes.ts';
-import { openUrl } from './http-source.web.ts';
+import type { OpenedFile, Siblings, SinkFolder } from './bytes.ts';
+import { openUrl, urlSiblings } from './http-source.web.ts';
 import type { PartialFiles, PartialPlan } from './partial-files.ts';
 import type { Staging } from './staging.ts';
 
@@ -11,6 +11,11 @@ export interface FolderOptions {
 /** Opens a URL, absolute or relative to the page. */
 export function openFile(path: string): Promise<OpenedFile> {
   return openUrl(path);
+}
+
+/** The files under a URL, absolute or relative to the page. */
+export async function folderSiblings(folder: string): Promise<Siblings> {
+  return urlSiblings(folder);
 }
 
 /** @throws file/no-folders always: a page has no folders; write to `memoryFolder()`. */

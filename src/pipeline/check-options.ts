@@ -22,6 +22,10 @@ const known = {
     ],
     required: ['model', 'to', 'output'],
   },
+  convert: {
+    keys: [...common, ...recipe, 'model', 'output', 'force', 'dryRun', 'resume'],
+    required: ['model', 'to', 'output'],
+  },
   evaluate: {
     keys: [...common, ...limits, 'model', 'data', 'against', 'measure'],
     required: ['model', 'data'],

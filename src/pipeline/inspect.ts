@@ -1,9 +1,17 @@
-import { type ModelSummary, summarizeModel } from '../report/index.ts';
+import { type ModelSummary, summarizeModel, type WeightsSummary } from '../report/index.ts';
+import { inspectWeights } from './gguf/inspect-weights.ts';
+import { findWeights } from './gguf/weights-place.ts';
 import { openModel } from './open-model.ts';
 import type { ModelInput } from './recipe.ts';
 
-/** What a model file holds, read off its headers: no weight is loaded and nothing is run. */
-export async function inspect(input: ModelInput): Promise<ModelSummary> {
+/**
+ * What a model file holds, read off its headers: no weight is loaded and nothing is run. ONNX has inputs, outputs and
+ * operators; GGUF files, safetensors files and Hugging Face folders have tensors and metadata (`container` says which).
+ */
+export async function inspect(input: ModelInput): Promise<ModelSummary | WeightsSummary> {
+  const place = await findWeights(input);
+  if (place.kind !== 'other') return inspectWeights(place);
+  if (typeof input === 'string') await place.source.close?.();
   const opened = await openModel(input);
   try {
     return summarizeModel(opened.model, opened.file);

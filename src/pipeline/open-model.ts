@@ -25,6 +25,7 @@ export async function openModel(input: ModelInput): Promise<OpenedModel> {
     const { source, siblings, path } = await openPlace(input);
     return fromSource(source, siblings, path, placeCompanions(input));
   }
+  if ('folder' in input) fail('file/not-a-file', { path: input.name });
   const none: Siblings = { open: async (path) => fail('file/missing', { path }) };
   return fromSource(input.source, input.siblings, undefined, input.siblings ?? none);
 }

@@ -7,8 +7,14 @@ import type { Runtime } from '../runtime/index.ts';
 import { fail, lookUp } from '../tensor/index.ts';
 import { isGgufTarget, parseGgufTarget } from './gguf/gguf-target.ts';
 
-/** A model to read: a path or URL, or a source with its neighbourhood (browser, tests). */
-export type ModelInput = string | { readonly source: ByteSource; readonly siblings?: Siblings };
+/**
+ * A model to read: a path or URL of a file or of a Hugging Face folder, a source with its neighbourhood (browser,
+ * tests), or a folder's files with what to call it.
+ */
+export type ModelInput =
+  | string
+  | { readonly source: ByteSource; readonly siblings?: Siblings }
+  | { readonly folder: Siblings; readonly name: string };
 
 /**
  * Data to calibrate or evaluate with: a path (folder or file), a path with a description that is not beside it,
@@ -142,7 +148,8 @@ export const recipeSchema = z.strictObject({
 
 /** Keys that every output takes; the others are about ONNX or about GGUF. */
 const sharedKeys: ReadonlySet<string> = new Set(['version', 'to']);
-const ggufKeys: ReadonlySet<string> = new Set([
+/** Keys about GGUF files. */
+export const ggufRecipeKeys: readonly (keyof FullRecipe)[] = [
   'search',
   'imatrix',
   'tensorTypes',
@@ -152,7 +159,8 @@ const ggufKeys: ReadonlySet<string> = new Set([
   'overrideKv',
   'keepSplit',
   'splitMaxSize',
-]);
+];
+const ggufKeys: ReadonlySet<string> = new Set(ggufRecipeKeys);
 
 /** What a user writes. */
 export type Recipe = z.input<typeof recipeSchema>;

@@ -1,7 +1,9 @@
 /** Records of runs, and what is drawn from them. Pure. */
+export * from './format-gguf.ts';
 export * from './format-inspect.ts';
 export * from './format-plan.ts';
 export { type FormatOptions, formatTable } from './format-table.ts';
+export * from './format-weights.ts';
 export * from './markdown-report.ts';
 export * from './record.ts';
 export * from './summarize-model.ts';
@@ -9,3 +11,4 @@ export * from './summary.ts';
 export { type Column, markdownTable, textTable, wrap } from './text-table.ts';
 export * from './type-shares.ts';
 export * from './units.ts';
+export * from './weights-summary.ts';

@@ -51,6 +51,7 @@ export function summarizeModel(model: Model, file: FileRecord): ModelSummary {
   tensors.sort((a, b) => b.sizeBytes - a.sizeBytes);
   return {
     schema: 1,
+    container: 'onnx',
     file,
     producer: [model.producerName, model.producerVersion].filter((s) => s !== '').join(' '),
     irVersion: model.irVersion,

@@ -3,6 +3,7 @@ import type { FileRecord } from './record.ts';
 /** What a model file holds, before anything is done to it. Schema version 1, as `RunRecord`. */
 export interface ModelSummary {
   readonly schema: 1;
+  readonly container: 'onnx';
   readonly file: FileRecord;
   readonly producer: string;
   readonly irVersion: number;

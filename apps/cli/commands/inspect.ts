@@ -1,5 +1,5 @@
 import { inspect } from 'lowbit';
-import { formatInspect } from 'lowbit/report';
+import { formatInspect, formatWeights } from 'lowbit/report';
 import type { Command } from '../command.ts';
 import { commonFlags } from '../flags.ts';
 
@@ -9,16 +9,30 @@ export const inspectCommand: Command = {
     description: 'Say what a model holds. Only headers are read, no weight is loaded.',
   },
   args: {
-    model: { type: 'positional', description: 'ONNX file or URL.' },
-    tensors: { type: 'boolean', description: 'More of the largest tensors.', group: 'Output' },
+    model: {
+      type: 'positional',
+      description: 'ONNX, GGUF or safetensors file, Hugging Face folder, or URL.',
+    },
+    tensors: {
+      type: 'boolean',
+      description: 'More of the largest tensors; GGUF, safetensors: all of them.',
+      group: 'Output',
+    },
     ...commonFlags,
   },
-  examples: ['lowbit inspect model.onnx', 'lowbit inspect model.onnx --json | jq .operators'],
+  examples: [
+    'lowbit inspect model.onnx',
+    'lowbit inspect model.onnx --json | jq .operators',
+    'lowbit inspect model.Q4_K_M.gguf --tensors',
+    'lowbit inspect ./checkpoint',
+  ],
   async execute({ flags, terminal }) {
     const summary = await inspect(flags.positionals[0]!);
     const { color, width } = terminal;
+    const options = { color, width, tensors: flags.boolean('tensors') ?? false };
     if (terminal.json) terminal.printJson(summary);
-    else terminal.print(formatInspect(summary, { color, width, tensors: flags.boolean('tensors') ?? false }));
+    else if (summary.container === 'onnx') terminal.print(formatInspect(summary, options));
+    else terminal.print(formatWeights(summary, options));
     return 0;
   },
 };

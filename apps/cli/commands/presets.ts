@@ -1,4 +1,4 @@
-import { type Preset, presets } from 'lowbit/numerics';
+import { bitsPerWeight, blockFormats, type FileType, fileTypes, type Preset, presets } from 'lowbit/numerics';
 import { textTable, wrap } from 'lowbit/report';
 import type { Command } from '../command.ts';
 import { commonFlags } from '../flags.ts';
@@ -12,8 +12,18 @@ export const presetsCommand: Command = {
       name,
       ...preset,
     }));
+    const files = Object.entries(fileTypes as Readonly<Record<string, FileType>>).map(
+      ([name, { id, main, description }]) => ({
+        name: `gguf:${name}`,
+        kind: 'gguf',
+        id,
+        main: blockFormats[main].label,
+        bitsPerWeight: bitsPerWeight(blockFormats[main]),
+        description,
+      }),
+    );
     if (terminal.json) {
-      terminal.printJson(rows);
+      terminal.printJson([...rows, ...files]);
       return 0;
     }
     type Row = (typeof rows)[number];
@@ -28,7 +38,14 @@ export const presetsCommand: Command = {
       line,
       ...wrap(`    ${rows[i]!.description}`, terminal.width, '    '),
     ]);
-    terminal.print(`${[head, ...described].join('\n')}\n`);
+    type File = (typeof files)[number];
+    const fileColumns = [
+      { title: 'GGUF file type', cell: (f: File) => f.name },
+      { title: 'most tensors', cell: (f: File) => f.main },
+      { title: 'bits', align: 'right' as const, cell: (f: File) => f.bitsPerWeight.toFixed(2) },
+      { title: '', cell: (f: File) => f.description },
+    ];
+    terminal.print(`${[head, ...described, '', ...textTable(fileColumns, files)].join('\n')}\n`);
     return 0;
   },
 };

@@ -1,8 +1,8 @@
-import { basename, extname } from 'node:path';
 import { type QuantizeOptions, quantize } from 'lowbit';
 import { fail } from 'lowbit/tensor';
 import type { Command } from '../command.ts';
-import { commonFlags, dataSpecFlag, measureFlags, runFlags } from '../flags.ts';
+import { defaultOutput, jobOptions } from '../default-output.ts';
+import { commonFlags, dataSpecFlag, measureFlags, outputFlags, runFlags } from '../flags.ts';
 import { openData, readJson } from '../open-data.ts';
 import { recipeFlags, recipeFrom, recipeIn } from '../recipe-flags.ts';
 import { runWithProgress } from '../run-with-progress.ts';
@@ -13,7 +13,7 @@ export const quantizeCommand: Command = {
     description: 'Quantize a model to one or more presets; open, run and measure what was written.',
   },
   args: {
-    model: { type: 'positional', description: 'ONNX file or URL.' },
+    model: { type: 'positional', description: 'ONNX or GGUF file, Hugging Face folder, or URL.' },
     ...recipeFlags,
     recipe: {
       type: 'string',
@@ -36,19 +36,7 @@ export const quantizeCommand: Command = {
     ...dataSpecFlag,
     ...measureFlags,
     ...runFlags,
-    output: {
-      type: 'string',
-      alias: 'o',
-      valueHint: 'path',
-      description: 'File for one preset, folder for several. Default: named after the model, in this folder.',
-      group: 'Output',
-    },
-    'dry-run': {
-      type: 'boolean',
-      description: 'Say what would be done and how large it would be; write nothing.',
-      group: 'Output',
-    },
-    force: { type: 'boolean', alias: 'f', description: 'Replace files that are there.', group: 'Output' },
+    ...outputFlags,
     tensors: { type: 'boolean', description: 'List every quantized tensor.', group: 'Output' },
     ...commonFlags,
   },
@@ -59,6 +47,9 @@ export const quantizeCommand: Command = {
     "lowbit quantize model.onnx --to q4 --override '*classifier*=q8-weights' --keep Gather",
     'lowbit quantize model.onnx --to q4,q4f16,fp16 --layout transformers.js -o my-model/',
     'lowbit quantize model.onnx --to int8 --calibrate data/ --dry-run',
+    'lowbit quantize ./checkpoint --to gguf:Q4_K_M -o model.Q4_K_M.gguf',
+    'lowbit quantize model.f16.gguf --to gguf:IQ4_XS,gguf:Q6_K --imatrix imatrix.gguf -o out/',
+    'lowbit quantize model.f16.gguf --to gguf:Q3_K_M --tensor-type ffn_down=q5_k --search reference',
   ],
   async execute(run) {
     const { flags } = run;
@@ -82,18 +73,9 @@ export const quantizeCommand: Command = {
         ...(calibrate !== undefined && { calibrate }),
         ...(evaluate !== undefined && { evaluate }),
         output: flags.text('output') ?? defaultOutput(model, recipe.to),
-        ...(flags.has('force') && { force: flags.boolean('force')! }),
-        ...(flags.has('dry-run') && { dryRun: flags.boolean('dry-run')! }),
+        ...jobOptions(flags),
         ...options,
       }),
     );
   },
 };
-
-/** model.int8.onnx for one preset, the folder model-lowbit for several. */
-function defaultOutput(model: string, to: unknown): string {
-  const name = basename(model.replace(/[?#].*$/, ''));
-  const stem = name.slice(0, name.length - extname(name).length);
-  const presets = [to].flat().flatMap((name) => String(name).split(','));
-  return presets.length === 1 ? `${stem}.${presets[0]}.onnx` : `${stem}-lowbit/`;
-}

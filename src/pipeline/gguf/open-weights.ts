@@ -1,17 +1,10 @@
-import {
-  type ByteSource,
-  type GgufModel,
-  openFile,
-  openGguf,
-  openUrl,
-  parseShardName,
-  type Siblings,
-} from '../../files/index.ts';
+import { convertCheckpoint } from '../../architectures/index.ts';
+import { type GgufModel, openGguf, parseShardName } from '../../files/index.ts';
 import { fileTypes } from '../../numerics/index.ts';
 import type { FileRecord } from '../../report/index.ts';
-import { LowbitError } from '../../tensor/index.ts';
 import type { ModelInput } from '../recipe.ts';
 import type { GgufTarget } from './gguf-target.ts';
+import { counted, findWeights, type WeightsPlace } from './weights-place.ts';
 
 /** A model whose headers are read and whose tensors are still in its files. */
 export interface OpenedWeights {
@@ -24,37 +17,39 @@ export interface OpenedWeights {
   readonly shards: number;
   /** Paths of the files behind it on this machine; none in a page. */
   readonly sources: readonly string[];
+  /** What a user should know about it. */
+  readonly notes: readonly string[];
   readonly close: () => Promise<void>;
 }
 
-/** A place that was opened: the file, or the folder around it. */
-interface OpenedPlace {
-  readonly source: ByteSource;
-  readonly siblings: Siblings | undefined;
-  /** With a separator at its end; undefined where files have no paths. */
-  readonly folder: string | undefined;
+/**
+ * Opens a GGUF file (any part of a split one), or a Hugging Face folder as GGUF has it.
+ * @throws gguf/*, architecture/*, checkpoint/*, safetensors/*, vocabulary/*, file/*
+ */
+export async function openWeights(input: ModelInput): Promise<OpenedWeights> {
+  const place = await findWeights(input);
+  return place.kind === 'folder' ? openCheckpoint(place) : openGgufFile(place);
 }
 
-/** Opens a GGUF file (any part of a split one) by path or URL, or from a source with its neighbourhood. */
-export async function openWeights(input: ModelInput): Promise<OpenedWeights> {
-  const { source, siblings, folder } = await openPlace(input);
-  const places = [...(folder === undefined || isUrl(folder) ? [] : [source.name])];
-  const counting: Siblings | undefined = siblings && {
-    async open(location) {
-      const sibling = await siblings.open(location);
-      if (folder !== undefined && !isUrl(folder)) places.push(folder + location);
-      return sibling;
-    },
-  };
+async function openGgufFile({
+  source,
+  siblings,
+  folder,
+}: Exclude<WeightsPlace, { kind: 'folder' }>): Promise<OpenedWeights> {
+  const others = siblings && counted(siblings, folder);
   try {
-    const file = await openGguf(source, counting);
+    const file = await openGguf(source, others);
     return {
       outputName: (target) => outputName(source.name, target),
       container: 'gguf',
       model: file,
       file: { path: source.name, sizeBytes: file.sizeBytes },
       shards: file.shards,
-      sources: places,
+      sources: [
+        ...(folder === undefined ? [] : [source.name]),
+        ...(others?.opened ?? []).flatMap(({ path }) => path ?? []),
+      ],
+      notes: [],
       close: () => file.close(),
     };
   } catch (error) {
@@ -63,41 +58,39 @@ export async function openWeights(input: ModelInput): Promise<OpenedWeights> {
   }
 }
 
-const isUrl = (place: string): boolean => /^https?:/.test(place);
-
-async function openPlace(input: ModelInput): Promise<OpenedPlace> {
-  if (typeof input !== 'string') return { source: input.source, siblings: input.siblings, folder: undefined };
-  const { source, siblings } = isUrl(input) ? await openUrl(input) : await openFile(input);
-  return { source, siblings, folder: input.replace(/[^/\\]*$/, '') };
+async function openCheckpoint({
+  name,
+  siblings,
+  folder,
+}: WeightsPlace & { kind: 'folder' }): Promise<OpenedWeights> {
+  const files = counted(siblings, folder);
+  const model = await convertCheckpoint(files);
+  // The weights alone: what is read beside them is counted in kilobytes.
+  const weights = files.opened.filter(({ location }) => location.endsWith('.safetensors'));
+  return {
+    outputName: (target) => outputName(name, target),
+    container: 'checkpoint',
+    model,
+    file: { path: name, sizeBytes: weights.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) },
+    shards: weights.length,
+    sources: files.opened.flatMap(({ path }) => path ?? []),
+    notes: model.notes,
+    close: () => model.close(),
+  };
 }
 
-/** Whether the bytes at a place are GGUF, by what they start with; nothing else is said of a place. */
-export async function isGgufFile(input: ModelInput): Promise<boolean> {
-  let place: OpenedPlace;
-  try {
-    place = await openPlace(input);
-  } catch (error) {
-    if (error instanceof LowbitError) return false;
-    throw error;
-  }
-  const { source } = place;
-  try {
-    return source.size >= 4 && String.fromCharCode(...(await source.read(0, 4))) === 'GGUF';
-  } finally {
-    if (typeof input === 'string') await source.close?.();
-  }
-}
+/** The last part of a path or URL that is a name. */
+const baseName = (path: string): string =>
+  path
+    .replace(/[?#].*$/, '')
+    .split(/[/\\]/)
+    .findLast((part) => part !== '' && part !== '.' && part !== '..') ?? '';
 
 const typeSuffix = new RegExp(`[.-](${Object.keys(fileTypes).join('|')}|fp16|fp32)$`, 'i');
 
 /** 'model.Q8_0.gguf' of 'models/model-F16-00001-of-00002.gguf'. */
 export function outputName(path: string, { fileType }: GgufTarget): string {
-  const shard = parseShardName(path);
-  const base = path
-    .replace(/[?#].*$/, '')
-    .replace(/[/\\]+$/, '')
-    .split(/[/\\]/)
-    .at(-1)!;
-  const stem = (shard?.prefix ?? base.replace(/\.gguf$/i, '')).replace(typeSuffix, '') || 'model';
+  const prefix = parseShardName(path)?.prefix ?? baseName(path).replace(/\.gguf$/i, '');
+  const stem = prefix.replace(typeSuffix, '') || 'model';
   return fileType === undefined ? `${stem}.gguf` : `${stem}.${fileType}.gguf`;
 }

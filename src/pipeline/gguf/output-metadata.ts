@@ -1,10 +1,12 @@
-import type { Imatrix, Metadata, MetadataValue } from '../../files/index.ts';
+import type { GgufTensorInfo, Imatrix, Metadata, MetadataValue } from '../../files/index.ts';
 import { fileTypes } from '../../numerics/index.ts';
+import { elementCount } from '../../tensor/index.ts';
 import { cardKeys } from '../card.ts';
 import type { ParsedRecipe } from '../recipe.ts';
 import { lowbitVersion } from '../version.ts';
 import type { GgufRecipe } from './gguf-recipe.ts';
 import type { GgufTarget } from './gguf-target.ts';
+import type { OpenedWeights } from './open-weights.ts';
 import { withEntries } from './override-metadata.ts';
 
 /** Of the block layouts; GGML_QNT_VERSION of ggml 0.25.1. */
@@ -19,28 +21,48 @@ export interface GivenImatrix {
 const uint32 = (value: number): MetadataValue => ({ type: 'uint32', value });
 const string = (value: string): MetadataValue => ({ type: 'string', value });
 
+/** What the metadata of an output follow from. */
+export interface MetadataRequest {
+  readonly weights: OpenedWeights;
+  readonly target: GgufTarget;
+  readonly recipe: GgufRecipe;
+  readonly given: ParsedRecipe;
+  readonly importance: GivenImatrix | undefined;
+  /** Of the output. */
+  readonly tensors: readonly GgufTensorInfo[];
+}
+
 /**
  * The metadata of an output: the source's with the keys that llama-quantize sets, in its order, so that reference
- * search gives its very bytes. Best search says what made the file: enough to make it again.
+ * search gives its very bytes. Best search says what made the file: enough to make it again. A GGUF file whose tensors
+ * keep their types keeps its metadata.
  */
-export function outputMetadata(
-  source: Metadata,
-  target: GgufTarget,
-  recipe: GgufRecipe,
-  given: ParsedRecipe,
-  importance: GivenImatrix | undefined,
-): Metadata {
-  const { fileType } = target;
+export function outputMetadata(request: MetadataRequest): Metadata {
+  const { weights, target, recipe, given, importance } = request;
+  const fileType = fileTypeId(request);
   const entries: (readonly [string, MetadataValue])[] = [];
   if (fileType !== undefined) {
     entries.push(['general.quantization_version', uint32(QUANTIZATION_VERSION)]);
-    entries.push(['general.file_type', uint32(fileTypes[fileType].id)]);
+    entries.push(['general.file_type', uint32(fileType)]);
   }
   entries.push(...recipe.overrides);
-  if (fileType === undefined) return withEntries(source, entries);
-  if (importance !== undefined) entries.push(...imatrixEntries(importance));
-  if (recipe.search === 'best' && isQuantized(target)) entries.push(...card(target, given));
-  return withEntries(source, entries);
+  if (target.fileType !== undefined) {
+    if (importance !== undefined) entries.push(...imatrixEntries(importance));
+    if (recipe.search === 'best' && isQuantized(target)) entries.push(...card(target, given));
+  }
+  return withEntries(weights.model.metadata, entries);
+}
+
+/** general.file_type; of a checkpoint that is stored as it is, by the type of most values. */
+function fileTypeId({ target, weights, tensors }: MetadataRequest): number | undefined {
+  if (target.fileType !== undefined) return fileTypes[target.fileType].id;
+  if (weights.container === 'gguf') return undefined;
+  const values = (type: string) =>
+    tensors.reduce((sum, tensor) => sum + (tensor.type === type ? elementCount(tensor.shape) : 0), 0);
+  const [main] = (['F32', 'F16', 'BF16'] as const)
+    .map((name) => ({ id: fileTypes[name].id, values: values(fileTypes[name].main) }))
+    .sort((a, b) => b.values - a.values);
+  return main!.id;
 }
 
 /** Types of no block are the same in every search. */

@@ -63,7 +63,7 @@ export function planGguf(request: PlanRequest): GgufPlan {
   const { weights, target, recipe, given, importance, fileName } = request;
   const chosen = chooseTypes(weights, target, recipe, importance !== undefined);
   const { tensors, notes } = chooseImportance(chosen, request);
-  const metadata = outputMetadata(weights.model.metadata, target, recipe, given, importance);
+  const metadata = outputMetadata({ weights, target, recipe, given, importance, tensors });
   const parts = splitFiles(weights, recipe, fileName, metadata, tensors);
   const files = parts.map((part) => ({
     name: part.name,

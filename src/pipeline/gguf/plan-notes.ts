@@ -1,6 +1,7 @@
 import { blockFormats } from '../../numerics/index.ts';
 import { dtypes } from '../../tensor/index.ts';
 import { typeLabel } from './gguf-record.ts';
+import type { OpenedWeights } from './open-weights.ts';
 import type { GivenImatrix } from './output-metadata.ts';
 import type { GgufPlan, PlannedTensor } from './plan-gguf.ts';
 
@@ -12,8 +13,12 @@ const isQuantized = (type: string): boolean =>
   Object.hasOwn(blockFormats, type) && !Object.hasOwn(dtypes, type);
 
 /** What a user should know about a plan: what was quantized before, what did not fit, what the matrix lacks. */
-export function planNotes(plan: GgufPlan, importance: GivenImatrix | undefined): string[] {
-  const notes = [...plan.notes];
+export function planNotes(
+  plan: GgufPlan,
+  weights: OpenedWeights,
+  importance: GivenImatrix | undefined,
+): string[] {
+  const notes = [...weights.notes, ...plan.notes];
   const again = plan.tensors.filter(({ source, type }) => isQuantized(source.type) && type !== source.type);
   if (again.length > 0) {
     const types = [...new Set(again.map(({ source }) => typeLabel(source.type)))].join(', ');

@@ -117,7 +117,7 @@ function outputPart(run: GgufRun, plan: GgufPlan) {
     tensors: [],
     kept: [],
     limits: [],
-    notes: planNotes(plan, run.importance),
+    notes: planNotes(plan, run.weights, run.importance),
     gguf: ggufRecord(plan, run.recipe),
   };
 }

@@ -1,0 +1,29 @@
+import type { RunRecord } from '../report/index.ts';
+import { fail } from '../tensor/index.ts';
+import { checkOptions } from './check-options.ts';
+import { isGgufTarget } from './gguf/gguf-target.ts';
+import { quantizeGguf } from './gguf/quantize-gguf.ts';
+import { parseRecipe, type QuantizeOptions } from './recipe.ts';
+
+/** What a conversion is asked: a quantization without data. */
+export type ConvertOptions = Omit<QuantizeOptions, 'calibrate' | 'evaluate' | 'measure'>;
+
+/**
+ * Stores a model in another container: a Hugging Face folder as GGUF, a split GGUF file as one, one as several.
+ * `to: 'gguf'` keeps the types of the tensors, `'gguf:F16'` and its like choose them.
+ *
+ * @example
+ * await convert({ model: './checkpoint', to: 'gguf:BF16', output: 'model.bf16.gguf' });
+ * @throws LowbitError: bad input or environment (`error.code` says what), or `run/aborted`.
+ */
+export async function convert(options: ConvertOptions): Promise<RunRecord> {
+  checkOptions('convert', options);
+  const recipe = parseRecipe(options);
+  const other = recipe.presets.find((name) => !isGgufTarget(name));
+  if (other !== undefined) {
+    fail('recipe/invalid', {
+      problems: [`to: ${other} is no file to convert to; wanted gguf or gguf:<type>`],
+    });
+  }
+  return quantizeGguf(options, recipe, 'convert');
+}

@@ -1,0 +1,122 @@
+import {
+  type ByteSource,
+  type MetadataValue,
+  openGguf,
+  openSafetensors,
+  openSafetensorsFolder,
+  type Siblings,
+  storedBytes,
+  type TensorSource,
+} from '../../files/index.ts';
+import { fileTypes } from '../../numerics/index.ts';
+import { typeShares, type WeightsSummary } from '../../report/index.ts';
+import { elementCount, fail } from '../../tensor/index.ts';
+import { readCompanion } from '../layout.ts';
+import { typeLabel } from './gguf-record.ts';
+import type { WeightsPlace } from './weights-place.ts';
+
+/** Items of an array that are shown. */
+const ITEMS = 8;
+
+const fileTypeNames = new Map<number, string>(Object.entries(fileTypes).map(([name, { id }]) => [id, name]));
+
+/** What a GGUF file, a safetensors file or a folder of them holds. Only headers are read; the source is closed. */
+export async function inspectWeights(place: WeightsPlace): Promise<WeightsSummary> {
+  if (place.kind === 'folder') return inspectFolder(place.name, place.siblings);
+  const { kind, source, siblings } = place;
+  try {
+    return await (kind === 'gguf' ? inspectGguf(source, siblings) : inspectSafetensors(source));
+  } finally {
+    await source.close?.();
+  }
+}
+
+async function inspectGguf(source: ByteSource, siblings: Siblings | undefined): Promise<WeightsSummary> {
+  const { tensors, metadata, shards, sizeBytes, close } = await openGguf(source, siblings);
+  await close();
+  const architecture = metadata.get('general.architecture');
+  const type = metadata.get('general.file_type')?.value;
+  const named = typeof type === 'number' ? fileTypeNames.get(type) : undefined;
+  return {
+    container: 'gguf',
+    file: { path: source.name, sizeBytes },
+    files: shards,
+    architecture: architecture?.type === 'string' ? architecture.value : '',
+    ...(named !== undefined && { fileType: named }),
+    ...contentOf(tensors),
+    metadata: Object.fromEntries([...metadata].map(([key, value]) => [key, valueText(value)])),
+  };
+}
+
+async function inspectSafetensors(source: ByteSource): Promise<WeightsSummary> {
+  const { tensors, metadata } = await openSafetensors(source);
+  return {
+    container: 'safetensors',
+    file: { path: source.name, sizeBytes: source.size },
+    files: 1,
+    architecture: '',
+    ...contentOf([...tensors.values()]),
+    metadata: Object.fromEntries(metadata),
+  };
+}
+
+async function inspectFolder(name: string, siblings: Siblings): Promise<WeightsSummary> {
+  const { tensors, sizeBytes, shards, close } = await openSafetensorsFolder(siblings);
+  await close();
+  const config = await readConfig(siblings);
+  const { architectures, model_type } = config;
+  const architecture = Array.isArray(architectures) ? architectures[0] : model_type;
+  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return {
+    container: 'safetensors',
+    file: { path: name, sizeBytes },
+    files: shards,
+    architecture: typeof architecture === 'string' ? architecture : '',
+    ...contentOf([...tensors.values()]),
+    metadata: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])),
+  };
+}
+
+/** config.json; nothing where there is none. */
+async function readConfig(siblings: Siblings): Promise<Record<string, unknown>> {
+  const bytes = await readCompanion(siblings, 'config.json');
+  if (bytes === undefined) return {};
+  try {
+    const config: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : {};
+  } catch (cause) {
+    fail('file/not-json', { path: 'config.json' }, cause);
+  }
+}
+
+function contentOf(tensors: readonly TensorSource[]) {
+  const list = tensors.map(({ name, type, shape }) => ({
+    name,
+    dtype: typeLabel(type),
+    dims: shape,
+    sizeBytes: storedBytes(type, elementCount(shape)),
+  }));
+  const parameters = list.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  const weightBytes = list.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return {
+    schema: 1 as const,
+    tensors: list.length,
+    parameters,
+    weightBytes,
+    bitsPerWeight: parameters === 0 ? 0 : (weightBytes * 8) / parameters,
+    types: typeShares(
+      list.map(({ dtype, dims, sizeBytes }) => ({ type: dtype, values: elementCount(dims), sizeBytes })),
+    ),
+    list,
+  };
+}
+
+/** '32000 string: <unk>, <s>, ...'. */
+function valueText(entry: MetadataValue): string {
+  if (entry.type !== 'array') return String(entry.value);
+  const { of, value } = entry;
+  const items = Array.from(value.slice(0, ITEMS) as ArrayLike<unknown>, (item) =>
+    typeof item === 'object' ? valueText(item as MetadataValue) : String(item),
+  );
+  return `${value.length} ${of}: ${items.join(', ')}${value.length > ITEMS ? ', ...' : ''}`;
+}

@@ -1,0 +1,88 @@
+import { type ByteSource, folderSiblings, openFile, openUrl, type Siblings } from '../../files/index.ts';
+import { LowbitError } from '../../tensor/index.ts';
+import type { ModelInput } from '../recipe.ts';
+
+/** Where weights are, by what is there: nothing is read but the first bytes. */
+export type WeightsPlace =
+  | {
+      readonly kind: 'gguf' | 'safetensors' | 'other';
+      readonly source: ByteSource;
+      readonly siblings: Siblings | undefined;
+      /** With a separator at its end; undefined where files have no paths on this machine. */
+      readonly folder: string | undefined;
+    }
+  | {
+      readonly kind: 'folder';
+      readonly name: string;
+      readonly siblings: Siblings;
+      readonly folder: string | undefined;
+    };
+
+const isUrl = (place: string): boolean => /^https?:/.test(place);
+
+/**
+ * Looks at a place. The source of a file is left open.
+ * @throws file/missing, file/no-access, file/http
+ */
+export async function findWeights(input: ModelInput): Promise<WeightsPlace> {
+  if (typeof input !== 'string') {
+    if ('folder' in input)
+      return { kind: 'folder', name: input.name, siblings: input.folder, folder: undefined };
+    return seen(input.source, input.siblings, undefined);
+  }
+  if (isUrl(input)) {
+    if (input.endsWith('/')) return folderAt(input);
+    const { source, siblings } = await openUrl(input);
+    return seen(source, siblings, undefined);
+  }
+  try {
+    const { source, siblings } = await openFile(input);
+    return await seen(source, siblings, input.replace(/[^/\\]*$/, ''));
+  } catch (error) {
+    if (error instanceof LowbitError && error.code === 'file/not-a-file') return folderAt(input);
+    throw error;
+  }
+}
+
+async function folderAt(path: string): Promise<WeightsPlace> {
+  const siblings = await folderSiblings(path);
+  const folder = isUrl(path) ? undefined : path.replace(/[/\\]*$/, '/');
+  return { kind: 'folder', name: path, siblings, folder };
+}
+
+async function seen(
+  source: ByteSource,
+  siblings: Siblings | undefined,
+  folder: string | undefined,
+): Promise<WeightsPlace> {
+  const first = await source.read(0, Math.min(9, source.size)).catch(async (error) => {
+    await source.close?.();
+    throw error;
+  });
+  const text = String.fromCharCode(...first);
+  // A safetensors file starts with the length of its header, eight bytes, and the header: JSON.
+  const kind = text.startsWith('GGUF') ? 'gguf' : /^[\s\S]{4}\0{4}\{/.test(text) ? 'safetensors' : 'other';
+  return { kind, source, siblings, folder };
+}
+
+/** Siblings that remember what was opened: how large it is, and where it lies on this machine. */
+export interface CountedSiblings extends Siblings {
+  readonly opened: readonly {
+    readonly location: string;
+    readonly sizeBytes: number;
+    readonly path?: string;
+  }[];
+}
+
+export function counted(siblings: Siblings, folder: string | undefined): CountedSiblings {
+  const opened: { location: string; sizeBytes: number; path?: string }[] = [];
+  return {
+    opened,
+    async open(location) {
+      const source = await siblings.open(location);
+      const path = folder === undefined ? {} : { path: folder + location };
+      opened.push({ location, sizeBytes: source.size, ...path });
+      return source;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { typeTable } from './format-gguf.ts';
+import type { FormatOptions } from './format-table.ts';
+import { painter } from './painter.ts';
+import type { TensorSummary } from './summary.ts';
+import { textTable, wrap } from './text-table.ts';
+import { formatBytes, formatCount } from './units.ts';
+import type { WeightsSummary } from './weights-summary.ts';
+
+const tensorsShown = 5;
+const names = { gguf: 'GGUF', safetensors: 'safetensors' } as const;
+
+/** What a GGUF file or a checkpoint holds, for a terminal. `tensors`: all of them, in the order of the file. */
+export function formatWeights(summary: WeightsSummary, options: FormatOptions = {}): string {
+  const { color = false, width = 100, tensors = false } = options;
+  const paint = painter(color);
+  const { file, files, container, architecture, fileType, metadata, types, list } = summary;
+  const field = (name: string, text: string) => wrap(`  ${name.padEnd(14)}${text}`, width, ' '.repeat(16));
+  const kind = [names[container], ...(fileType === undefined ? [] : [fileType])].join(', ');
+  const entries = Object.entries(metadata);
+  const keyWidth = Math.min(44, Math.max(0, ...entries.map(([key]) => key.length)));
+  const lines = [
+    `${paint.bold(file.path)}  ${formatBytes(file.sizeBytes)}${files > 1 ? ` in ${files} files` : ''}`,
+    ...field('kind', kind),
+    ...field('architecture', architecture || 'not said'),
+    ...field(
+      'parameters',
+      `${formatCount(summary.parameters)} in ${formatBytes(summary.weightBytes)}: ${summary.bitsPerWeight.toFixed(2)} bits per weight`,
+    ),
+    '',
+    ...(entries.length === 0 ? [] : [paint.faint('  metadata')]),
+    ...entries.map(([key, value]) => {
+      const head = `  ${key.padEnd(keyWidth)}  `;
+      return head + shorten(value, width - head.length);
+    }),
+    ...(entries.length === 0 ? [] : ['']),
+    ...typeTable(types, paint.faint).map((line) => `  ${line}`),
+    '',
+  ];
+  const rows = tensors ? list : [...list].sort((a, b) => b.sizeBytes - a.sizeBytes).slice(0, tensorsShown);
+  const columns = [
+    { title: tensors ? 'tensors' : 'largest tensors', cell: (t: TensorSummary) => t.name },
+    { title: 'shape', cell: (t: TensorSummary) => `${t.dtype} [${t.dims.join(', ')}]` },
+    { title: 'size', align: 'right' as const, cell: (t: TensorSummary) => formatBytes(t.sizeBytes) },
+  ];
+  lines.push(...textTable(columns, rows, paint.faint).map((line) => `  ${line}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function shorten(text: string, width: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const control = /[\u0000-\u001f\u007f-\u009f]/;
+  // Quoted, so that a line end or an escape sequence in a file reaches no terminal.
+  const line = control.test(text) ? JSON.stringify(text) : text;
+  return line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`;
+}

@@ -1,0 +1,25 @@
+import type { FileRecord, TypeShareRecord } from './record.ts';
+import type { TensorSummary } from './summary.ts';
+
+/** What a file or folder of weights holds: GGUF, or a checkpoint of safetensors. Schema version 1, as `RunRecord`. */
+export interface WeightsSummary {
+  readonly schema: 1;
+  readonly container: 'gguf' | 'safetensors';
+  readonly file: FileRecord;
+  /** Files that it is split over. */
+  readonly files: number;
+  /** general.architecture, or the model_type of config.json; '' where nothing says it. */
+  readonly architecture: string;
+  /** The mixture that general.file_type names; absent where it names none. */
+  readonly fileType?: string;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly weightBytes: number;
+  readonly bitsPerWeight: number;
+  /** Most bytes first. */
+  readonly types: readonly TypeShareRecord[];
+  /** In the order of the file. */
+  readonly list: readonly TensorSummary[];
+  /** Key -> value as text, arrays by their type, length and beginning. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
