@@ -8,7 +8,7 @@ export interface LlamaModel {
    * Logits of every position, [tokens, vocabulary]. The cache is float32 and attention is computed step by step, so
    * that nothing but the order of sums differs from a float32 model.
    */
-  logits(ids: readonly number[], contextLength: number): Float32Array[];
+  logits(ids: readonly number[]): Float32Array[];
   close(): void;
 }
 
@@ -137,12 +137,12 @@ export function openLlamaModel(path: string): LlamaModel {
   if (model === null) throw new Error(`llama.cpp does not load ${path}:\n${said.slice(-6).join('')}`);
   const vocabulary = l.tokenCount(l.vocabulary(model));
   return {
-    logits(ids, contextLength) {
+    logits(ids) {
       const context = l.open(model, {
         ...l.contextDefaults(),
-        context: contextLength,
-        batch: contextLength,
-        microBatch: contextLength,
+        context: ids.length,
+        batch: ids.length,
+        microBatch: ids.length,
         threads: 1,
         batchThreads: 1,
         flash: NO_FLASH,
