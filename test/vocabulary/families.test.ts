@@ -80,7 +80,7 @@ test('the texts tell pre-tokenizers apart: a wrong name would give other ids', (
   const idsOfSplits = new Map<string, string>();
   for (const [name, { model, pre }] of Object.entries(expected)) {
     if (model !== 'gpt2' || name === 'tekken') continue;
-    const splits = preTokenizers.find((row) => row.name === pre)!.splits.join('\n');
+    const splits = splitsOf(pre);
     // Only texts without a token that needs whole words looked up, and composed ones.
     const ids = JSON.stringify(
       family(name)
@@ -90,8 +90,15 @@ test('the texts tell pre-tokenizers apart: a wrong name would give other ids', (
     for (const [other, otherIds] of idsOfSplits) if (other !== splits) expect(ids).not.toBe(otherIds);
     idsOfSplits.set(splits, ids);
   }
-  expect(idsOfSplits.size).toBe(new Set(preTokenizers.map((row) => row.splits.join('\n'))).size);
+  expect(idsOfSplits.size).toBe(new Set(preTokenizers.map((row) => splitsOf(row.name))).size);
 });
+
+/** The expressions of a row; the line ends of 'bailingmoe' are written otherwise, but match the same. */
+const splitsOf = (pre: string) =>
+  preTokenizers
+    .find((row) => row.name === pre)!
+    .splits.join('\n')
+    .replace('|\\s*[\\r\\n]|', '|\\s*[\\r\\n]+|');
 
 test.skipIf(why !== undefined).each(Object.keys(expected))('%s: ids of llama.cpp', async (name) => {
   const { files, ids, framed, special, specialIds, kept } = family(name);
