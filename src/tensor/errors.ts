@@ -331,11 +331,11 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'gguf/tensor': (d) =>
     `Tensor '${d.tensor}' in ${d.file} ${d.what}. The file is damaged; copy or download it again, or convert it again.`,
   'gguf/tensor-type': (d) =>
-    `Tensor '${d.tensor}' in ${d.file} is of type ${d.got}: ${d.why}. Known types: ${d.known.join(', ')}. Convert the model again with one of them.`,
+    `Tensor '${d.tensor}' in ${d.file} is of type ${d.got} (${d.why}). Known types: ${d.known.join(', ')}. Convert the model again with one of them.`,
   'gguf/too-large': (d) =>
     `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
   'gguf/truncated': (d) =>
-    `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy or download it again.`,
+    `${d.file} is cut off: it has ${d.size} bytes, and ${d.what} would end at ${d.needed}. Copy or download it again.`,
   'gguf/verify': (d) =>
     `${d.file} was written but does not read back: ${d.what}. It was not handed over. The disk or memory may be faulty; try again, elsewhere if it happens twice.`,
   'gguf/version': (d) =>
@@ -363,7 +363,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'imatrix/size': (d) =>
     `${d.file} has ${d.got} values for tensor '${d.tensor}', which takes ${d.wanted}. It was made for another model; compute one for this model.`,
   'imatrix/truncated': (d) =>
-    `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy it again, or compute it again.`,
+    `${d.file} is cut off: it has ${d.size} bytes, and ${d.what} would end at ${d.needed}. Copy it again, or compute it again.`,
   'limit/bare-number': (d) =>
     `Limit '${d.text}' is a bare number, and nobody can tell a fraction from points. Write '${d.text}%': percentage points for rates (accuracy, F1), relative percent for errors.`,
   'limit/malformed': (d) =>
@@ -480,7 +480,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'safetensors/too-large': (d) =>
     `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
   'safetensors/truncated': (d) =>
-    `${d.file} is cut off: ${d.what} needs ${d.needed} bytes of file, but there are ${d.size}. Copy or download it again.`,
+    `${d.file} is cut off: it has ${d.size} bytes, and ${d.what} would end at ${d.needed}. Copy or download it again.`,
   'tensor/byte-length': (d) =>
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'tensor/rows': (d) =>

@@ -84,7 +84,12 @@ export async function readName(reader: HeaderReader, what: string): Promise<stri
   await reader.want(8, what);
   const length = reader.size();
   if (length > MAX_KEY_BYTES) {
-    fail('gguf/too-large', { file, what: `the name of ${what} in bytes`, got: length, limit: MAX_KEY_BYTES });
+    fail('gguf/too-large', {
+      file,
+      what: `the length of the name of ${what}`,
+      got: length,
+      limit: MAX_KEY_BYTES,
+    });
   }
   await reader.want(length, what);
   const name = reader.text(length, what);
@@ -145,7 +150,7 @@ async function readArray(
   const needed = count * leastBytes[of];
   if (needed > reader.remaining) {
     const size = reader.position + reader.remaining;
-    const what = `the array of ${where}, ${count} values`;
+    const what = `the array of ${count} values of ${where}`;
     fail('gguf/truncated', { file, what, needed: reader.position + needed, size });
   }
   return { type: 'array', of, value: await readItems(reader, of, count, where, budget, depth) };

@@ -41,7 +41,7 @@ const refused: Readonly<Record<number, string>> = {
 /** The type with this number in a file; a string says why there is none. */
 export function tensorTypeOf(id: number): { readonly type: GgufTensorType } | { readonly why: string } {
   const type = byId.get(id);
-  return type === undefined ? { why: refused[id] ?? 'which ggml 0.25 does not know' } : { type };
+  return type === undefined ? { why: refused[id] ?? 'unknown to ggml 0.25' } : { type };
 }
 
 /** ggml's number and label of a type; undefined when GGUF cannot hold it. */

@@ -162,10 +162,10 @@ test('files that are no importance matrix, or a damaged one', async () => {
       "no entries": "2 imatrix/malformed: i cannot be read as an importance matrix: it would hold 0 entries, so it is no importance matrix or not whole. Give a file of llama-imatrix (.gguf or .dat), or compute it again.",
       "no tensors": "2 imatrix/malformed: i cannot be read as an importance matrix: it holds no tensor. Give a file of llama-imatrix (.gguf or .dat), or compute it again.",
       "no values": "2 imatrix/malformed: i cannot be read as an importance matrix: 'a' has 0 values of 1 chunks. Give a file of llama-imatrix (.gguf or .dat), or compute it again.",
-      "nothing at all": "2 imatrix/truncated: i is cut off: the number of entries needs 4 bytes of file, but there are 0. Copy it again, or compute it again.",
+      "nothing at all": "2 imatrix/truncated: i is cut off: it has 0 bytes, and the number of entries would end at 4. Copy it again, or compute it again.",
       "sums alone": "2 imatrix/malformed: i cannot be read as an importance matrix: 'a' has no .counts. Give a file of llama-imatrix (.gguf or .dat), or compute it again.",
       "sums that no count divides": "2 imatrix/malformed: i cannot be read as an importance matrix: 'a' has 3 sums for 2 counts. Give a file of llama-imatrix (.gguf or .dat), or compute it again.",
-      "values beyond the file": "2 imatrix/truncated: i is cut off: entry 'a' needs 4294967313 bytes of file, but there are 21. Copy it again, or compute it again.",
+      "values beyond the file": "2 imatrix/truncated: i is cut off: it has 21 bytes, and entry 'a' would end at 4294967313. Copy it again, or compute it again.",
     }
   `);
 });
