@@ -21,6 +21,7 @@ import {
   WEIGHTS,
 } from './grid-sweep';
 import { halfBits } from './half';
+import { LANE_VALUES, LANE_WEIGHTS, positiveScales } from './positive-scale';
 
 /** What a group's points are searched again for: those off the grid; all if one was off; always all. */
 export const OFF_GRID: i32 = 0;
@@ -33,6 +34,9 @@ const SUM_XQ = memory.data(32 << 2, 16);
 const SUM_QQ = memory.data(32 << 2, 16);
 const GROUP_SCALES = memory.data(16 << 2, 16);
 const COSTS = memory.data(8 << 2, 16);
+/** First scales of the groups, where the search has some. */
+const STARTS = memory.data(8 << 2, 16);
+const START_TOP: i32 = 4;
 
 /** Magnitudes below and above which a group is rounded value by value, for 1 / scale may be Inf. */
 const TINY: f32 = 7.8886090522101181e-31; // 2^-100
@@ -167,11 +171,26 @@ function sumCodes<P>(points: i32, codes: usize): void {
   return largest ? (a < b ? b : a) : b < a ? b : a;
 }
 
+/** Fills STARTS: four groups of 32 at a time. */
+function findStarts(values: usize, importance: usize, variance: f32, even: bool): void {
+  for (let g: usize = 0; g < 8; g++) {
+    const from = g << 7;
+    weigh(values + from, importance + from, 128, variance, 0);
+    splitSigns(values + from, 128, even, SIGNS);
+    const lane = (g & 3) << 2;
+    for (let i: usize = 0; i < 32; i++) {
+      store<f32>(LANE_VALUES + (i << 4) + lane, load<f32>(MAGNITUDES + (i << 2)));
+      store<f32>(LANE_WEIGHTS + (i << 4) + lane, load<f32>(WEIGHTS + (i << 2)));
+    }
+    if ((g & 3) == 3) v128.store(STARTS + ((g & 4) << 2), positiveScales(START_TOP));
+  }
+}
+
 /**
  * Fills the block (grid-block.ts) from f32 values [256] and importance [256] or 0. `size` values share a scale; of
  * `even` types an even number of eight signs is minus. The rest is what ggml's search of the type has of its own: see
  * GridReference in ../../ggml/grid-format.ref.ts; `flat`: what part of the variance is added to x² without importance;
- * `start`: from magnitudes, weights and their bytes to a first scale, 0 where there is none.
+ * `start`: the trials begin with a first scale, see positive-scale.ts.
  */
 export function referenceBlock<P>(
   grid: usize,
@@ -201,6 +220,7 @@ export function referenceBlock<P>(
   const vectors = (scales + 3) >> 2;
   const variance: f32 = (spread * squaresOf(values)) / 256;
   let most: f32 = 0;
+  if (start) findStarts(values, importance, variance, even);
 
   for (let g = 0; g < 256 / size; g++) {
     const from = <usize>g * bytes;
@@ -221,7 +241,7 @@ export function referenceBlock<P>(
     let scale: f32 = largest / top;
     let empty = largest < smallest;
     if (!empty && start) {
-      scale = 0;
+      scale = load<f32>(STARTS + (<usize>g << 2));
       largest = scale * <f32>levelCount<P>();
       empty = largest <= 0;
     }
