@@ -7,3 +7,8 @@ export const float32 = (value: number): MetadataValue => ({ type: 'float32', val
 export const bool = (value: boolean): MetadataValue => ({ type: 'bool', value });
 export const text = (value: string): MetadataValue => ({ type: 'string', value });
 export const bools = (value: readonly boolean[]): MetadataValue => ({ type: 'array', of: 'bool', value });
+
+/** llama.cpp's word for a model that takes token ids only. */
+export const withoutVocabulary: ReadonlyMap<string, MetadataValue> = new Map([
+  ['tokenizer.ggml.model', text('no_vocab')],
+]);
