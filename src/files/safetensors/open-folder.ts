@@ -107,6 +107,7 @@ function parseIndex(file: string, bytes: Uint8Array): Record<string, unknown> {
   if (typeof map !== 'object' || map === null || Array.isArray(map)) {
     fail('safetensors/index', { file, what: 'it has no weight_map from tensors to files' });
   }
+  if (Object.keys(map).length === 0) fail('safetensors/index', { file, what: 'its weight_map is empty' });
   return map as Record<string, unknown>;
 }
 
