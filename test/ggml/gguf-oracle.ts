@@ -13,7 +13,7 @@ export interface OracleTensor {
 
 /** ggml's own reader and writer of GGUF files, as llama.cpp v0.5.0 ships them. */
 export interface GgufOracle {
-  /** What the file holds; undefined when ggml refuses it (it says why on stderr). */
+  /** What the file holds; undefined when ggml refuses it. */
   read(path: string): { readonly keys: string[]; readonly tensors: OracleTensor[] } | undefined;
   /** Reads a file whole and writes its keys and tensors with ggml's writer. */
   rewrite(path: string, to: string): void;
@@ -22,6 +22,10 @@ export interface GgufOracle {
 export function openGgufOracle(): GgufOracle {
   const koffi = createRequire(import.meta.url)('koffi');
   const library = koffi.load(join(ggmlLibraries()!, 'libggml-base.so'));
+  // It would say on stderr why it refuses a file.
+  const Log = koffi.proto('void (int level, const char *text, void *user)');
+  const silent = koffi.register(() => {}, koffi.pointer(Log));
+  library.func('ggml_log_set', 'void', [koffi.pointer(Log), 'void *'])(silent, null);
   const Parameters = koffi.struct({ noAlloc: 'bool', context: 'void **' });
   const init = library.func('gguf_init_from_file', 'void *', ['str', Parameters]);
   const call = (signature: string) => library.func(signature);
