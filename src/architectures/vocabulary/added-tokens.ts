@@ -1,6 +1,7 @@
-import { named, type TokenList } from './token-list.ts';
+import { named } from './shown.ts';
+import type { TokenList } from './token-list.ts';
 import { isObject, type JsonObject } from './tokenizer-files.ts';
-import { type AddedToken, addedToken } from './tokenizer-json.ts';
+import { type AddedToken, addedToken, type TokenizerJson } from './tokenizer-json.ts';
 
 /** Texts of special tokens that some checkpoints mark as ordinary added ones (as llama.cpp's converter knows them). */
 const looksSpecial = /^(<\|.*\|>|<｜.*｜>|<pad>|<mask>|<2mass>|\[@BOS@\]|<unused.*>)$/s;
@@ -12,27 +13,25 @@ export const isControl = ({ special, content }: AddedToken): boolean => special 
  * @throws vocabulary/malformed
  */
 export function addedTokensOf(
-  inJson: readonly AddedToken[],
+  { file, model, addedTokens }: TokenizerJson,
   config: JsonObject,
   onNote: (note: string) => void,
 ): AddedToken[] {
-  const tokens = [...inJson];
-  const ids = new Map(tokens.map((token) => [token.id, token.content]));
-  const texts = new Set(ids.values());
-  for (const token of declaredTokens(config)) {
-    const there = ids.get(token.id);
-    if (there === token.content) continue;
-    if (there !== undefined || texts.has(token.content)) {
-      onNote(
-        `tokenizer_config.json gives '${token.content}' the id ${token.id}, tokenizer.json does not; tokenizer.json is followed.`,
-      );
-      continue;
+  const ids = new Set(addedTokens.map((token) => token.id));
+  const further = declaredTokens(config).filter((token) => !ids.has(token.id));
+  if (further.length === 0) return [...addedTokens];
+  const texts = new Map(model.vocab.map(([text, id], i) => [model.type === 'BPE' ? id : i, text]));
+  const known = new Set([...texts.values(), ...addedTokens.map((token) => token.content)]);
+  const fitting = further.filter(({ id, content }) => {
+    const there = texts.get(id);
+    const fits = there === content || (there === undefined && !known.has(content));
+    if (!fits) {
+      const instead = there === undefined ? `${file} has it elsewhere` : `${file} has '${there}' there`;
+      onNote(`tokenizer_config.json gives '${content}' the id ${id}, but ${instead}; ${file} is followed.`);
     }
-    tokens.push(token);
-    ids.set(token.id, token.content);
-    texts.add(token.content);
-  }
-  return tokens;
+    return fits;
+  });
+  return [...addedTokens, ...fitting];
 }
 
 /** `added_tokens_decoder` of tokenizer_config.json. */

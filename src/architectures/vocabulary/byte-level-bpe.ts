@@ -3,6 +3,7 @@ import { noteAddedTokens, placeAddedTokens } from './added-tokens.ts';
 import { byteCharacters } from './byte-characters.ts';
 import { frameOf } from './frame.ts';
 import { recognisePreTokenizer } from './recognise-pre-tokenizer.ts';
+import { shortened } from './shown.ts';
 import { describeStep } from './steps.ts';
 import { TokenList } from './token-list.ts';
 import type { AddedToken, BpeModel, TokenizerJson } from './tokenizer-json.ts';
@@ -55,12 +56,13 @@ function checkedMerges({ merges }: BpeModel, tokens: TokenList): string[] {
     const unknown = [left, right, left + right].find((token) => tokens.idOf(token) === undefined);
     const why =
       unknown !== undefined
-        ? `the vocabulary has no '${unknown}'`
+        ? `the vocabulary has no '${shortened(unknown)}'`
         : left.includes(' ') || right.includes(' ')
           ? 'byte-level tokens hold no spaces'
           : undefined;
     const merge = `${left} ${right}`;
-    if (why !== undefined) fail('vocabulary/merge', { file: tokens.file, index, merge, why });
+    if (why !== undefined)
+      fail('vocabulary/merge', { file: tokens.file, index, merge: shortened(merge), why });
     return merge;
   });
 }

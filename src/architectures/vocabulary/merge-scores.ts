@@ -1,5 +1,5 @@
 import { fail } from '../../tensor/index.ts';
-import { named } from './token-list.ts';
+import { named, shortened } from './shown.ts';
 import type { BpeModel } from './tokenizer-json.ts';
 
 /**
@@ -16,8 +16,8 @@ export function mergeScores({ vocab, merges }: BpeModel, file: string): Map<stri
     const merged = left + right;
     const unknown = [left, right, merged].find((text) => !texts.has(text));
     if (unknown !== undefined) {
-      const why = `the vocabulary has no '${unknown}'`;
-      fail('vocabulary/merge', { file, index, merge: `${left} ${right}`, why });
+      const why = `the vocabulary has no '${shortened(unknown)}'`;
+      fail('vocabulary/merge', { file, index, merge: shortened(`${left} ${right}`), why });
     }
     const token = made.get(merged);
     if (token === undefined) made.set(merged, { rank: made.size, pairs: 1 });

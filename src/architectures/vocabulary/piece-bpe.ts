@@ -4,7 +4,8 @@ import { checkByteTokens } from './byte-tokens.ts';
 import { frameOf } from './frame.ts';
 import { mergeScores } from './merge-scores.ts';
 import { type PieceSpacing, pieceSpacing, SPACE } from './piece-spacing.ts';
-import { named, TokenList } from './token-list.ts';
+import { named } from './shown.ts';
+import { TokenList } from './token-list.ts';
 import type { AddedToken, BpeModel, TokenizerJson } from './tokenizer-json.ts';
 import type { TokenizerContent } from './vocabulary.ts';
 

@@ -87,7 +87,7 @@ async function readContent(
 ): Promise<TokenizerContent> {
   const cleansSpaces = tokenizerConfig.clean_up_tokenization_spaces !== false;
   const fromJson = (json: TokenizerJson) => {
-    const added = addedTokensOf(json.addedTokens, tokenizerConfig, onNote);
+    const added = addedTokensOf(json, tokenizerConfig, onNote);
     if (json.model.type === 'Unigram') {
       return unigram(json as TokenizerJson & { readonly model: UnigramModel }, added, onNote);
     }

@@ -1,8 +1,8 @@
 import { fail } from '../../tensor/index.ts';
 import { gpt2Split, type PreTokenizer, preTokenizers } from './pre-tokenizers.ts';
 import { plainSpelling } from './regex-spelling.ts';
+import { named } from './shown.ts';
 import { describeStep, patternOf, type Step } from './steps.ts';
-import { named } from './token-list.ts';
 import type { BpeModel, TokenizerJson } from './tokenizer-json.ts';
 import { unreachableTokens } from './unreachable-tokens.ts';
 

@@ -1,5 +1,6 @@
 import { fail } from '../../tensor/index.ts';
 import { declaredTokens } from './added-tokens.ts';
+import { shortened, shown } from './shown.ts';
 import type { JsonObject, TokenizerFiles } from './tokenizer-files.ts';
 import { type AddedToken, mergeParts, parseTokenizerJson, type TokenizerJson } from './tokenizer-json.ts';
 
@@ -92,7 +93,7 @@ export async function slowAddedTokens(
   const file = 'added_tokens.json';
   const listed = Object.entries((await files.json(file)) ?? {}).map(([content, id]): AddedToken => {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0) {
-      fail('vocabulary/malformed', { file, what: `token '${content}' has the id ${JSON.stringify(id)}` });
+      fail('vocabulary/malformed', { file, what: `token '${shortened(content)}' has the id ${shown(id)}` });
     }
     const flags = { special: false, lstrip: false, rstrip: false, singleWord: false, normalized: true };
     return { id, content, ...flags };

@@ -1,4 +1,5 @@
-import { named, type TokenList } from './token-list.ts';
+import { named } from './shown.ts';
+import type { TokenList } from './token-list.ts';
 import { isObject, type JsonObject } from './tokenizer-files.ts';
 import type { TokenizerContent } from './vocabulary.ts';
 

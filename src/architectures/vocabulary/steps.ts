@@ -1,4 +1,5 @@
 import { fail } from '../../tensor/index.ts';
+import { shortened, shown } from './shown.ts';
 import { isObject, type JsonObject } from './tokenizer-files.ts';
 
 /** One normalizer, pre-tokenizer or post-processor of a tokenizer.json: its type and its settings. */
@@ -35,7 +36,7 @@ export function describeStep(step: Step): string {
   const settings = Object.entries(step).flatMap(([key, value]) =>
     ['type', 'pattern', 'trim_offsets'].includes(key) || isObject(value) || typeof value === 'object'
       ? []
-      : `${key}=${shortened(JSON.stringify(value) ?? 'undefined')}`,
+      : `${key}=${shown(value)}`,
   );
   const said = pattern === undefined ? settings : [`/${shortened(pattern.text)}/`, ...settings];
   return said.length === 0 ? step.type : `${step.type}(${said.join(', ')})`;
@@ -49,5 +50,3 @@ export function patternOf(step: Step): { readonly text: string; readonly regex: 
   if (typeof pattern.Regex === 'string') return { text: pattern.Regex, regex: true };
   return typeof pattern.String === 'string' ? { text: pattern.String, regex: false } : undefined;
 }
-
-const shortened = (text: string) => (text.length > 400 ? `${text.slice(0, 400)}…` : text);

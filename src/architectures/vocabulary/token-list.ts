@@ -1,5 +1,6 @@
 import type { MetadataValue } from '../../files/index.ts';
 import { fail } from '../../tensor/index.ts';
+import { named, shortened, shown } from './shown.ts';
 
 /** What a token is to llama.cpp, with its number in `tokenizer.ggml.token_type`. */
 export const tokenTypes = {
@@ -65,13 +66,14 @@ export class TokenList {
   /** @throws vocabulary/malformed, vocabulary/too-large, vocabulary/id-twice, vocabulary/token-twice */
   place(id: unknown, text: string, type: TokenType, score = 0, added = false): void {
     const { file } = this;
+    const token = shortened(text);
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0) {
-      fail('vocabulary/malformed', { file, what: `token '${text}' has the id ${JSON.stringify(id)}` });
+      fail('vocabulary/malformed', { file, what: `token '${token}' has the id ${shown(id)}` });
     }
     if (id >= MAX_TOKENS) {
       fail('vocabulary/too-large', {
         file,
-        what: `the id of token '${text}'`,
+        what: `the id of token '${token}'`,
         got: id,
         limit: MAX_TOKENS - 1,
       });
@@ -80,9 +82,10 @@ export class TokenList {
       fail('vocabulary/malformed', { file, what: `token ${id} holds half a surrogate pair` });
     }
     const there = this.#tokens[id];
-    if (there !== undefined) fail('vocabulary/id-twice', { file, id, first: there.text, second: text });
+    if (there !== undefined)
+      fail('vocabulary/id-twice', { file, id, first: shortened(there.text), second: token });
     const first = this.#ids.get(text);
-    if (first !== undefined) fail('vocabulary/token-twice', { file, token: text, first, second: id });
+    if (first !== undefined) fail('vocabulary/token-twice', { file, token, first, second: id });
     while (this.#tokens.length < id) this.#tokens.push(undefined);
     this.#tokens[id] = { text, type, score, added };
     this.#ids.set(text, id);
@@ -110,7 +113,7 @@ export class TokenList {
     const trained = beyond.find((token) => !token.added);
     if (trained !== undefined) {
       const id = this.#ids.get(trained.text)!;
-      fail('vocabulary/larger-than-embedding', { file: this.file, token: trained.text, id, size });
+      fail('vocabulary/larger-than-embedding', { file: this.file, token: shortened(trained.text), id, size });
     }
     if (beyond.length > 0) {
       onNote(
@@ -137,7 +140,7 @@ export class TokenList {
       const text = token!.text.split('\0', 1)[0] || `[EMPTY_${id}]`;
       const first = seen.get(text);
       if (first !== undefined) {
-        fail('vocabulary/token-twice', { file: this.file, token: text, first, second: id });
+        fail('vocabulary/token-twice', { file: this.file, token: shortened(text), first, second: id });
       }
       seen.set(text, id);
     }
@@ -157,10 +160,4 @@ export class TokenList {
     const value = Int32Array.from(this.#tokens, (token) => tokenTypes[token!.type]);
     yield ['tokenizer.ggml.token_type', { type: 'array', of: 'int32', value }];
   }
-}
-
-/** The first few names, and how many more there are. */
-export function named(names: readonly string[], limit = 8): string {
-  const more = names.length - limit;
-  return names.slice(0, limit).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

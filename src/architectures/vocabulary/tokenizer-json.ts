@@ -1,4 +1,5 @@
 import { fail } from '../../tensor/index.ts';
+import { shortened, shown } from './shown.ts';
 import { type Step, stepsOf } from './steps.ts';
 import { MAX_TOKENS } from './token-list.ts';
 import { isObject, type JsonObject } from './tokenizer-files.ts';
@@ -51,6 +52,9 @@ export interface AddedToken {
 /** WordPiece and WordLevel belong to encoders, which are not converted. */
 const knownModels = ['BPE', 'Unigram'];
 
+/** The longest known have 512 (runs of spaces). Work grows with the square. */
+const MAX_TOKEN_LENGTH = 1024;
+
 /** A vocabulary converted from SentencePiece lists two or so merges for each token. */
 const MAX_MERGES = 4 * MAX_TOKENS;
 
@@ -85,12 +89,18 @@ function bpeModel(model: JsonObject, file: string): BpeModel {
     if (model[key]) {
       fail('vocabulary/unsupported', {
         file,
-        what: `marks parts of words ("${key}": ${JSON.stringify(model[key])})`,
+        what: `marks parts of words ("${key}": ${shown(model[key])})`,
       });
     }
   }
   const entries = Object.entries(vocab) as [string, number][];
   checkCount(entries.length, file, 'tokens', MAX_TOKENS);
+  for (const [text] of entries) {
+    if (text.length > MAX_TOKEN_LENGTH) {
+      const what = `the length of token '${shortened(text)}'`;
+      fail('vocabulary/too-large', { file, what, got: text.length, limit: MAX_TOKEN_LENGTH });
+    }
+  }
   checkCount(merges.length, file, 'merges', MAX_MERGES);
   return {
     type: 'BPE',
@@ -115,7 +125,7 @@ export function mergeParts(merge: unknown, index: number, file: string): readonl
   return fail('vocabulary/merge', {
     file,
     index,
-    merge: JSON.stringify(merge) ?? 'nothing',
+    merge: shown(merge),
     why: 'it is no pair of tokens',
   });
 }
@@ -145,7 +155,7 @@ export function addedToken(value: unknown, file: string, where: string): AddedTo
   }
   const { id, content } = value;
   if (typeof id !== 'number' || !Number.isInteger(id) || id < 0) {
-    fail('vocabulary/malformed', { file, what: `${where} has the id ${JSON.stringify(id)}` });
+    fail('vocabulary/malformed', { file, what: `${where} has the id ${shown(id)}` });
   }
   return {
     id,
