@@ -15,7 +15,8 @@ const ROUNDS = 4000;
  * Texts that are not UTF-8, names with a zero byte (ggml cuts them off there), booleans beyond 0 and 1, axes of 0,
  * data beyond the end of the file (llama.cpp finds that later, when it loads).
  */
-const stricter = /is not UTF-8|holds a zero byte|is a boolean of|an axis of 0|and tensor '.*' would end at/;
+const stricter =
+  /is not UTF-8|holds a zero byte|is a boolean of|an axis of 0|no file holds that|and tensor '.*' would end at/;
 const extremes = [0, 1, 2, 7, 31, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
 
 async function goodFile(): Promise<Uint8Array> {
