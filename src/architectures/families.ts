@@ -1,7 +1,7 @@
 import { fail, nearest } from '../tensor/index.ts';
 import { gemma, gemma2, gemma3 } from './families/gemma.ts';
 import { gpt2 } from './families/gpt2.ts';
-import { llama, mistral } from './families/llama.ts';
+import { llama, mistral, mistral3 } from './families/llama.ts';
 import { mixtral } from './families/mixtral.ts';
 import { olmo, olmo2, olmo3, olmoe } from './families/olmo.ts';
 import { phi2, phi3 } from './families/phi.ts';
@@ -14,6 +14,7 @@ import type { Family } from './family.ts';
 export const families: readonly Family[] = [
   llama,
   mistral,
+  mistral3,
   mixtral,
   smollm3,
   qwen2,

@@ -54,12 +54,15 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
   yarn(facts, { parameters }) {
     const original = parameters.count('original_max_position_embeddings');
     const factor = parameters.optionalNumber('factor') ?? facts.sizes.get('positions') / original;
-    for (const [key, only] of [
+    const ramp = [
       ['beta_fast', 32],
       ['beta_slow', 1],
-    ] as const) {
-      const got = parameters.optionalNumber(key) ?? only;
-      if (got !== only) refuse(facts, `rope_scaling.${key}`, got, `${only}`);
+    ].map(
+      ([key, usual]) =>
+        [key, usual, parameters.optionalNumber(key as string) ?? usual] as [string, number, number],
+    );
+    for (const [key, usual, got] of ramp) {
+      if (got !== usual && !facts.family.rope?.ramp) refuse(facts, `rope_scaling.${key}`, got, `${usual}`);
     }
     if (parameters.get('truncate') === false) refuse(facts, 'rope_scaling.truncate', false, 'true');
     const [scale, scaleAll] = [
@@ -76,6 +79,9 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
         ['rope.scaling.type', text('yarn')],
         ['rope.scaling.factor', float32(factor)],
         ['rope.scaling.original_context_length', uint32(original)],
+        ...ramp.flatMap(([key, usual, got]) =>
+          got === usual ? [] : [[`rope.scaling.yarn_${key}`, float32(got)] as const],
+        ),
         ...(Math.abs(onTop - 1) > 1e-6 ? [['rope.scaling.attn_factor', float32(onTop)] as const] : []),
       ],
     };

@@ -17,6 +17,8 @@ export interface RopeAbilities {
   readonly slidingTheta?: number;
   /** Share of a head that is turned, where config.json has none. Absent: the graph turns whole heads only. */
   readonly partial?: number;
+  /** The graph reads the bounds of YaRN's ramp; others take 32 and 1. */
+  readonly ramp?: true;
   /** Other names of kinds in this family's checkpoints. */
   readonly aliases?: Readonly<Record<string, RopeKind>>;
 }

@@ -2,7 +2,7 @@ import type { Family, Hyperparameter, ModelFacts, TensorRow } from '../family.ts
 import { decoderKeys, headWidthKeys, numberKey, rmsNormKey, slidingWindowKeys } from '../hyperparameters.ts';
 import { geluTanh, oneOf } from '../requirements.ts';
 import { plusOne } from '../tensor-forms.ts';
-import { attention, gatedFeedForward, inLayer, output, tokenEmbedding } from './tensor-rows.ts';
+import { attention, gatedFeedForward, inLayer, output, tokenEmbedding, visionParts } from './tensor-rows.ts';
 
 /**
  * Gemma 1 to 3, text. Norms hold what is added to one; embeddings are scaled in llama.cpp's graph as in
@@ -198,6 +198,6 @@ export const gemma3: Family = {
     outputNorm,
     output,
   ],
-  leftOut: /^(model\.)?(vision_tower|multi_modal_projector)\./,
+  leftOut: visionParts,
   source: 'https://arxiv.org/abs/2503.19786; modeling_gemma3.py of transformers 5.23',
 };

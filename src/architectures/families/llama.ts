@@ -1,5 +1,6 @@
 import type { Family } from '../family.ts';
 import { decoderKeys, headWidthKeys, rmsNormKey } from '../hyperparameters.ts';
+import { float32 } from '../metadata-values.ts';
 import { silu, windowNote } from '../requirements.ts';
 import {
   attention,
@@ -12,6 +13,7 @@ import {
   output,
   outputNorm,
   tokenEmbedding,
+  visionParts,
   whenSet,
 } from './tensor-rows.ts';
 
@@ -76,4 +78,26 @@ export const mistral: Family = {
   ],
   notes: windowNote,
   source: 'https://arxiv.org/abs/2310.06825; modeling_mistral.py of transformers 5.23',
+};
+
+/** Mistral Small 3.1 and Ministral 3: YaRN, and attention that grows with the position. */
+export const mistral3: Family = {
+  ...mistral,
+  name: 'Mistral 3',
+  huggingFace: ['Ministral3ForCausalLM', 'Mistral3ForConditionalGeneration'],
+  architecture: 'mistral3',
+  defaults: { ...mistral.defaults, sliding_window: null, rms_norm_eps: 1e-5, head_dim: 128 },
+  rope: { ...llama.rope!, theta: 1_000_000, ramp: true },
+  hyperparameters: [
+    ...mistral.hyperparameters,
+    {
+      key: 'attention.temperature_scale',
+      value({ rope }) {
+        const scale = rope?.full.parameters.optionalNumber('llama_4_scaling_beta');
+        return scale === undefined ? undefined : float32(scale);
+      },
+    },
+  ],
+  leftOut: visionParts,
+  source: 'https://arxiv.org/abs/2601.08584; modeling_ministral3.py of transformers 5.23',
 };

@@ -6,6 +6,9 @@ import { half, rotary, same, stacked, type TensorForm } from '../tensor-forms.ts
  * Rows that families share, in the names of Llama's checkpoints, which most others took over. `{layer}` is the layer.
  */
 
+/** Of models that see: GGUF keeps these in a file of their own. */
+export const visionParts = /^(model\.)?(vision_tower|multi_modal_projector)\./;
+
 type When = (facts: ModelFacts) => boolean;
 
 const LAYER = 'model.layers.{layer}.';

@@ -46,7 +46,7 @@ plain = lambda theta: {"rope_type": "default", "rope_theta": theta}
 gemma3 = dict(
     num_hidden_layers=4, head_dim=24, query_pre_attn_scalar=24, sliding_window=8, tie_word_embeddings=True,
     layer_types=["sliding_attention", "sliding_attention", "sliding_attention", "full_attention"],
-    rope_parameters=by_layer({"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0}, plain(10000.0)),
+    rope_parameters=by_layer({"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0}, plain(20000.0)),
 )
 
 # Case -> (model_type, config, how many tokens). Every setting that a family's row looks at is in one of them.
@@ -67,6 +67,11 @@ CASES = {
     "llama-rope-longrope-long": ("llama", {**small, "rope_parameters": longrope}, 40),
     "smollm3": ("smollm3", {**small, "num_hidden_layers": 5, "rope_parameters": plain(2e6)}, 32),
     "mistral": ("mistral", {**small, "head_dim": 24, "sliding_window": None}, 32),
+    "ministral3": (
+        "ministral3",
+        {**small, "head_dim": 24, "rope_parameters": {
+            **yarn, "beta_fast": 16.0, "beta_slow": 2.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+            "llama_4_scaling_beta": 0.5, "original_max_position_embeddings": 16}}, 40),
     "mixtral": ("mixtral", {**small, "num_local_experts": 4, "num_experts_per_tok": 2}, 32),
     "qwen2": ("qwen2", {**small, "tie_word_embeddings": True, "rope_parameters": plain(1e6)}, 32),
     "qwen2-rope-yarn": ("qwen2", {**small, "rope_parameters": {**yarn, "rope_theta": 1e6}}, 40),
@@ -101,6 +106,7 @@ CASES = {
         {**small, "qk_layernorm": True, "use_parallel_residual": True,
          "rope_parameters": {**plain(10000.0), "partial_rotary_factor": 0.5}}, 32),
     "olmo": ("olmo", {**small, "clip_qkv": 1.5}, 32),
+    "olmo2-tied": ("olmo2", {**even, "tie_word_embeddings": True}, 24),
     "olmo2": ("olmo2", {**small, "rope_parameters": plain(5e5)}, 32),
     "olmo3": (
         "olmo3",
@@ -112,6 +118,9 @@ CASES = {
 
 # How far a tensor's values go from their base: 64 * 2^-shift. Larger than a trained model's, so that every part shows.
 SHIFTS = [("embed_tokens.weight", 6), ("wte.weight", 6), ("wpe.weight", 7), (".bias", 9)]
+
+
+EPSILON = {"gpt2": "layer_norm_epsilon", "stablelm": "layer_norm_eps", "phi": "layer_norm_eps"}
 
 
 def kind(name, shape, model_type):
@@ -136,6 +145,9 @@ def values(name, shape, base, shift):
 
 def make(case):
     model_type, settings, count = CASES[case]
+    # Large enough to be seen: with a wrong or a missing epsilon the logits differ.
+    if model_type != "olmo":
+        settings = {EPSILON.get(model_type, "rms_norm_eps"): 1e-2, **settings}
     config = AutoConfig.for_model(model_type, **settings)
     config._attn_implementation = "eager"
     folder = pathlib.Path(tempfile.mkdtemp())
