@@ -11,8 +11,8 @@ import { recipeFlags, recipeFrom } from '../apps/cli/recipe-flags.ts';
 import { observers } from '../src/calibration/index.ts';
 import { metrics } from '../src/evaluation/index.ts';
 import { staticOperators } from '../src/graph/index.ts';
-import { recipeSchema } from '../src/index.ts';
 import { formats, presets } from '../src/numerics/index.ts';
+import { parseRecipe } from '../src/pipeline/index.ts';
 
 /** The documentation held to the code: examples compile, commands parse, tables are complete, links lead somewhere. */
 
@@ -98,12 +98,11 @@ describe('commands', () => {
     expect(Object.keys(commands)).toContain(name);
     const command = await commands[name as keyof typeof commands].load();
     const flags = parseFlags(name!, command.args, rest);
-    if (name !== 'quantize') return;
+    if (name !== 'quantize' && name !== 'convert') return;
     const recipe = recipeFrom(flags, {});
     if (flags.has('recipe')) recipe.to ??= 'q4';
-    const parsed = recipeSchema.parse(recipe);
-    const named = [parsed.to, Object.values(parsed.overrides).filter((preset) => preset !== 'float')].flat(2);
-    for (const preset of named) expect(Object.keys(presets)).toContain(preset);
+    // Throws for names that there are not, of presets and of GGUF file types.
+    const parsed = parseRecipe(recipe as Parameters<typeof parseRecipe>[0]);
     if (parsed.observer !== undefined) expect(Object.keys(observers)).toContain(parsed.observer);
   });
 

@@ -71,6 +71,7 @@ test('help of the whole and of a command', async () => {
     Commands
       inspect    Say what a model holds: inputs, operators, weights, what is quantized.
       quantize   Quantize a model to one or more presets, verify and measure the result.
+      convert    Store a model as GGUF: a Hugging Face folder, one file of many, many of one.
       evaluate   Measure a model on data, alone or against another.
       compare    Compare models with a reference: outputs, size, speed, memory.
       presets    List what a model can be quantized to.
@@ -81,6 +82,7 @@ test('help of the whole and of a command', async () => {
       lowbit quantize model.onnx --to int8 --calibrate data/ --evaluate data/ -o model.int8.onnx
       lowbit quantize model.onnx --to int8-dynamic,fp16,q4 -o out/
       lowbit compare model.onnx model.int8.onnx --data data/
+      lowbit quantize ./checkpoint --to gguf:Q4_K_M -o model.Q4_K_M.gguf
 
     lowbit <command> --help lists the flags of a command. lowbit --version prints the version.
     "
@@ -92,9 +94,8 @@ test('help of the whole and of a command', async () => {
   const { recipeSchema } = (await import(join(root, 'dist/src/index.js'))) as typeof import('lowbit');
   const flags = Object.keys(recipeSchema.shape)
     .filter((key) => key !== 'version')
-    .map(
-      (key) => `--${key === 'overrides' ? 'override' : key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`,
-    );
+    .map((key) => ({ overrides: 'override', tensorTypes: 'tensorType' })[key] ?? key)
+    .map((key) => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
   expect(flags.filter((flag) => !quantize.stdout.includes(`${flag} `))).toEqual([]);
 });
 
@@ -132,7 +133,7 @@ test('what a command line can get wrong: exit code 2 and the way out', async () 
     )
     .join('');
   expect(said).toMatchInlineSnapshot(`
-    "error: There is no command 'quantise'. Did you mean 'quantize'? Commands: inspect, quantize, evaluate, compare, presets, observers.
+    "error: There is no command 'quantise'. Did you mean 'quantize'? Commands: inspect, quantize, convert, evaluate, compare, presets, observers.
     error: lowbit quantize has no flag '--callibrate'. Did you mean '--calibrate'? See lowbit quantize --help.
     error: lowbit quantize needs --to: 'lowbit quantize <root>/examples/glyphs/glyphs.onnx --to int8'. See lowbit quantize --help.
     error: Unknown preset 'q9'. Known: ...

@@ -91,7 +91,9 @@ function flagOf(name: string, property: Property): Flag {
   };
 }
 
-const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
 
 function withDefault(description: string, value: unknown): string {
   const plain = typeof value === 'string' || typeof value === 'number';
