@@ -1,5 +1,6 @@
 /** IQ2_XXS, IQ2_XS and IQ2_S: eight magnitudes at a time from a grid; the readable twins are ../ggml/<type>.ref.ts. */
 import { entryOf, listNeighbours, readPoints } from './shared/grid';
+import { bestBlock } from './shared/grid-best';
 import { CODES, D, SCALES, SIGNS } from './shared/grid-block';
 import { decodePoint8, evenSigns } from './shared/grid-decode';
 import { points1024x8, points256x8, points512x8 } from './shared/grid-points';
@@ -12,6 +13,9 @@ export * from './shared/block-io';
 const GRID_XXS = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (126000 << 1), 16);
 const GRID_XS = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (194000 << 1), 16);
 const GRID_S = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (56000 << 1), 16);
+/** Where the levels are nearly in line: nearest(SLOPE · level - BELOW) is 0, 1, 2. */
+const SLOPE: f32 = <f32>(1.0 / 17.5);
+const BELOW: f32 = <f32>(15.5 / 35.0);
 const LEVELS = memory.data<u8>([8, 25, 43]);
 
 /** The index of the k-th point of the block. */
@@ -34,7 +38,8 @@ export function encode_iq2_xxs(values: usize, bytes: usize, rows: i32, length: i
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 66) {
     const weights = importance + column;
-    referenceBlock<u64>(GRID_XXS, values, weights, 32, true, 6, 0.1, 1, 0, 1e-15, 1, ALWAYS, true);
+    if (!best || !bestBlock<u64>(GRID_XXS, values, weights, 32, true, LEVELS, SLOPE, BELOW, 0.25))
+      referenceBlock<u64>(GRID_XXS, values, weights, 32, true, 6, 0.1, 1, 0, 1e-15, 1, ALWAYS, true);
     store<u16>(bytes, load<u16>(D));
     for (let g: usize = 0; g < 8; g++) {
       let word = <u32>load<u8>(SCALES + g) << 28;
@@ -56,7 +61,8 @@ export function encode_iq2_xs(values: usize, bytes: usize, rows: i32, length: i3
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 74) {
     const weights = importance + column;
-    referenceBlock<u64>(GRID_XS, values, weights, 16, true, 9, 0.1, 1, 0, 1e-15, 1, OFF_GRID, false);
+    if (!best || !bestBlock<u64>(GRID_XS, values, weights, 16, true, LEVELS, SLOPE, BELOW, 0.25))
+      referenceBlock<u64>(GRID_XS, values, weights, 16, true, 9, 0.1, 1, 0, 1e-15, 1, OFF_GRID, false);
     store<u16>(bytes, load<u16>(D));
     for (let k: usize = 0; k < 32; k++)
       store<u16>(bytes + 2 + (k << 1), <u16>(indexAt(GRID_XS, k) | ((<i32>load<u8>(SIGNS + k) & 127) << 9)));
@@ -73,7 +79,8 @@ export function encode_iq2_s(values: usize, bytes: usize, rows: i32, length: i32
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 82) {
     const weights = importance != 0 ? importance + column : 0;
-    referenceBlock<u64>(GRID_S, values, weights, 16, false, 9, 0.1, 2, 0.25, 1e-8, 0.9875, OFF_GRID, false);
+    if (!best || !bestBlock<u64>(GRID_S, values, weights, 16, false, LEVELS, SLOPE, BELOW, 0.25))
+      referenceBlock<u64>(GRID_S, values, weights, 16, false, 9, 0.1, 2, 0.25, 1e-8, 0.9875, OFF_GRID, false);
     store<u16>(bytes, load<u16>(D));
     for (let k: usize = 0; k < 32; k += 4) {
       let high = 0;

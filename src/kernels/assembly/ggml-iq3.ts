@@ -1,5 +1,6 @@
 /** IQ3_XXS and IQ3_S: four magnitudes at a time from a grid; the readable twins are ../ggml/iq3_xxs.ref.ts and iq3_s.ref.ts. */
 import { entryOf, listNeighbours, readPoints } from './shared/grid';
+import { bestBlock } from './shared/grid-best';
 import { CODES, D, LEFT, SCALES, SIGNS } from './shared/grid-block';
 import { decodePoints4, evenSigns } from './shared/grid-decode';
 import { points256x4, points512x4 } from './shared/grid-points';
@@ -29,7 +30,8 @@ export function encode_iq3_xxs(
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 98) {
     const weights = importance != 0 ? importance + column : 0;
-    referenceBlock<u32>(GRID_XXS, values, weights, 32, true, 15, 0.2, 2, 0, 1e-8, 1.0125, OFF_GRID, false);
+    if (!best || !bestBlock<u32>(GRID_XXS, values, weights, 32, true, LEVELS_XXS, 0.125, 0.5, 0.5))
+      referenceBlock<u32>(GRID_XXS, values, weights, 32, true, 15, 0.2, 2, 0, 1e-8, 1.0125, OFF_GRID, false);
     store<u16>(bytes, load<u16>(D));
     for (let k: usize = 0; k < 64; k++) store<u8>(bytes + 2 + k, <u8>entryOf(GRID_XXS, load<i32>(CODES + (k << 2))));
     for (let g: usize = 0; g < 8; g++) {
@@ -51,12 +53,13 @@ export function encode_iq3_s(
   best: bool,
 ): void {
   readPoints<u32>(GRID_S, points512x4, LEVELS_S);
-  listNeighbours<u32>(GRID_S, points512x4, 3, 4);
+  listNeighbours<u32>(GRID_S, points512x4, 3, 3);
   const end = values + ((<usize>rows * <usize>length) << 2);
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 110) {
     const weights = importance != 0 ? importance + column : 0;
-    referenceBlock<u32>(GRID_S, values, weights, 32, false, 9, 0.2, 2, 0, 1e-45, 1.033, ALL, false);
+    if (!best || !bestBlock<u32>(GRID_S, values, weights, 32, false, LEVELS_S, 0.5, 0.5, 2))
+      referenceBlock<u32>(GRID_S, values, weights, 32, false, 9, 0.2, 2, 0, 1e-45, 1.033, ALL, false);
     memory.fill(bytes, 0, 110);
     store<u16>(bytes, load<u16>(D));
     let at: usize = 0;

@@ -17,6 +17,9 @@ export interface GridFormat {
   readonly shells: number;
   /** How far `best` looks. */
   readonly bestShells: number;
+  /** The line through the levels, as far as there is one: level = nearest(slope · x / scale - below). */
+  readonly slope: number;
+  readonly below: number;
   readonly reference: GridReference;
 }
 

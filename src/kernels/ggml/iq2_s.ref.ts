@@ -13,6 +13,8 @@ const format: GridFormat = {
   evenSigns: false,
   shells: 1,
   bestShells: 1,
+  slope: 1 / 17.5,
+  below: 15.5 / 35,
   reference: {
     reach: 9,
     step: 0.1,

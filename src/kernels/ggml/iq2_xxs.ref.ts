@@ -13,6 +13,8 @@ const format: GridFormat = {
   evenSigns: true,
   shells: 2,
   bestShells: 2,
+  slope: 1 / 17.5,
+  below: 15.5 / 35,
   reference: {
     reach: 6,
     step: 0.1,

@@ -11,6 +11,8 @@ const format: GridFormat = {
   evenSigns: false,
   shells: 3,
   bestShells: 3,
+  slope: 1 / 2,
+  below: 0.5,
   reference: {
     reach: 9,
     step: 0.2,

@@ -12,6 +12,8 @@ const format: GridFormat = {
   evenSigns: true,
   shells: 2,
   bestShells: 3,
+  slope: 1 / 8,
+  below: 0.5,
   reference: {
     reach: 15,
     step: 0.2,

@@ -53,7 +53,7 @@ const LARGEST: f32 = 3.4028234663852886e38;
 
 /** Where the lines of a point's halves are. */
 // @ts-ignore: decorator
-@inline function linesAt(point: i32): usize {
+@inline export function linesAt(point: i32): usize {
   return LINES + ((<usize>point) << 12);
 }
 
@@ -245,13 +245,22 @@ function nearestOf<P>(list: usize, count: i32, point: i32, scale: f32): i32 {
   return best;
 }
 
+function scanStrictly<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32): void {
+  scan<P>(list, count, point, from, wanted, true);
+}
+
+function scanFreely<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32): void {
+  scan<P>(list, count, point, from, wanted, false);
+}
+
 /**
  * The points of a list that are best under up to eight scales.
  * @param from offset of the first scale, of the results as well
  * @param wanted how many scales, the rest is idle
  * @param strict as ggml would choose: see above
  */
-function scan<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32, strict: bool): void {
+// @ts-ignore: decorator
+@inline function scan<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32, strict: bool): void {
   const to = chosenAt(point) + from;
   if (count == 1) {
     const only = i32x4.splat(load<u16>(list));
@@ -279,8 +288,10 @@ function scan<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32, 
       const b = i32x4.shuffle(line, line, 1, 1, 1, 1);
       const value = f32x4.sub(f32x4.mul(s, a), b);
       const less = f32x4.lt(value, least);
-      most = f32x4.pmax(most, a);
-      next = f32x4.pmin(next, f32x4.pmax(least, value));
+      if (strict) {
+        most = f32x4.pmax(most, a);
+        next = f32x4.pmin(next, f32x4.pmax(least, value));
+      }
       least = f32x4.pmin(least, value);
       place = i32x4.max_s(place, v128.and(less, number));
       number = i32x4.add(number, two);
@@ -294,9 +305,11 @@ function scan<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32, 
       const value2 = f32x4.sub(f32x4.mul(t, a), b);
       const less = f32x4.lt(value, least);
       const less2 = f32x4.lt(value2, least2);
-      most = f32x4.pmax(most, a);
-      next = f32x4.pmin(next, f32x4.pmax(least, value));
-      next2 = f32x4.pmin(next2, f32x4.pmax(least2, value2));
+      if (strict) {
+        most = f32x4.pmax(most, a);
+        next = f32x4.pmin(next, f32x4.pmax(least, value));
+        next2 = f32x4.pmin(next2, f32x4.pmax(least2, value2));
+      }
       least = f32x4.pmin(least, value);
       least2 = f32x4.pmin(least2, value2);
       place = i32x4.max_s(place, v128.and(less, number));
@@ -359,6 +372,9 @@ export function choosePoint<P>(grid: usize, point: i32, count: i32, strict: bool
     if (load<u8>(MADE + <usize>point) == 0) makeLines<P>(point);
     const list = grid - <usize>entry;
     const length: i32 = strict ? load<u16>(list) : load<u16>(list, 2);
-    for (let i = from; i < to; i += 8) scan<P>(list + 4, length, point, <usize>i << 2, min<i32>(8, to - i), strict);
+    for (let i = from; i < to; i += 8) {
+      if (strict) scanStrictly<P>(list + 4, length, point, <usize>i << 2, min<i32>(8, to - i));
+      else scanFreely<P>(list + 4, length, point, <usize>i << 2, min<i32>(8, to - i));
+    }
   }
 }
