@@ -10,7 +10,7 @@ import { whyNoOracle } from '../ggml/oracle.ts';
 
 /** Damaged GGUF headers are read or refused as ggml's own reader does; we are stricter in what GGUF itself forbids. */
 
-const ROUNDS = 4000;
+const ROUNDS = 2000;
 /**
  * Texts that are not UTF-8, names with a zero byte (ggml cuts them off there), booleans beyond 0 and 1, axes of 0,
  * data beyond the end of the file (llama.cpp finds that later, when it loads).

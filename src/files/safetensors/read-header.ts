@@ -59,7 +59,12 @@ async function headerLength(source: ByteSource): Promise<number> {
     const other = others.find(([pattern]) => pattern.test(text))?.[1];
     if (other !== undefined) fail('safetensors/not-safetensors', { file, why: other });
     if (length > MAX_HEADER_BYTES && first[8] === 0x7b) {
-      fail('safetensors/too-large', { file, what: 'the length of the header', got: length, limit: MAX_HEADER_BYTES });
+      fail('safetensors/too-large', {
+        file,
+        what: 'the length of the header',
+        got: length,
+        limit: MAX_HEADER_BYTES,
+      });
     }
     fail('safetensors/not-safetensors', { file, why: 'no JSON header starts at byte 8' });
   }

@@ -122,7 +122,14 @@ async function writeRows(
     const step = Math.max(1, Math.floor(tileBytes / (sizeBytes / count)));
     for (let from = 0; from < count; from += step) {
       throwIfAborted(signal);
-      await sink.write(await tensor.read(from, Math.min(count, from + step)));
+      const to = Math.min(count, from + step);
+      const bytes = await tensor.read(from, to);
+      const wanted = (to - from) * (sizeBytes / count);
+      if (bytes.byteLength !== wanted) {
+        const why = `it gave ${bytes.byteLength} bytes for rows ${from} to ${to}, which take ${wanted}`;
+        fail('safetensors/not-writable', { tensor: tensor.name, why });
+      }
+      await sink.write(bytes);
     }
   }
 }
