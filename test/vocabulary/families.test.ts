@@ -33,7 +33,6 @@ const expected: Readonly<Record<string, Expected>> = {
   'command-r': { model: 'gpt2', pre: 'command-r', ...decomposed },
   'deepseek-coder': { model: 'gpt2', pre: 'deepseek-coder' },
   'deepseek-v3': { model: 'gpt2', pre: 'deepseek-v3' },
-  falcon: { model: 'gpt2', pre: 'falcon' },
   gemma: { model: 'llama', pre: 'default', ...literalSpaceSign },
   'gemma-model': { model: 'llama', pre: 'default', ...literalSpaceSign },
   'gpt-2': { model: 'gpt2', pre: 'gpt-2' },
@@ -131,12 +130,7 @@ test.skipIf(why !== undefined).each(Object.keys(expected))('%s: ids of llama.cpp
 });
 
 /** Where llama.cpp removes spaces before punctuation, as these checkpoints want it. */
-const cleans = new Set(
-  ['gpt-2', 'olmo', 'starcoder', 'llama-bpe', 'dbrx', 'stablelm2', 'minicpm5', 'jais-2'].concat([
-    'falcon',
-    'bloom',
-  ]),
-);
+const cleans = new Set(preTokenizers.filter((row) => row.cleansSpaces).map((row) => row.name));
 
 const configOf = (files: ReadonlyMap<string, Uint8Array>) => {
   const bytes = files.get('config.json');

@@ -131,12 +131,18 @@ describe('kinds that are not converted', () => {
       json.pre_tokenizer.pretokenizers[0].pattern.Regex = '\\p{L}+|\\p{N}+';
     });
     expect(await refusal(other)).toBe(
-      'The tokenizer of tokenizer.json cuts text in a way that is none of llama.cpp\'s known ones: Split(/\\p{L}+|\\p{N}+/, behavior="Isolated", invert=false) then ByteLevel(add_prefix_space=false, use_regex=false). Known: gpt-2, olmo, trillion, starcoder, smollm, command-r, llama-bpe, dbrx, qwen2, stablelm2, qwen35, ufakzeka, minicpm5, jais-2, seed-coder, bailingmoe, tekken, granite-embed-multi-97m, deepseek-v3, deepseek-coder, falcon, bloom. Without it the token ids would be wrong; check that tokenizer.json is the checkpoint\'s own, or ask for a row in the table of pre-tokenizers.',
+      'The tokenizer of tokenizer.json cuts text in a way that is none of llama.cpp\'s known ones: Split(/\\p{L}+|\\p{N}+/, behavior="Isolated", invert=false) then ByteLevel(add_prefix_space=false, use_regex=false). Known: gpt-2, olmo, trillion, starcoder, smollm, command-r, llama-bpe, dbrx, qwen2, stablelm2, qwen35, ufakzeka, minicpm5, jais-2, seed-coder, bailingmoe, tekken, granite-embed-multi-97m, deepseek-v3, deepseek-coder, bloom. Without it the token ids would be wrong; check that tokenizer.json is the checkpoint\'s own, or ask for a row in the table of pre-tokenizers.',
     );
     const dropping = changed('deepseek-coder', (json) => {
       Object.assign(json.pre_tokenizer.pretokenizers[1], { behavior: 'Removed', invert: true });
     });
     expect(await refusal(dropping)).toContain('behavior="Removed", invert=true');
+    const afterBytes = changed('smollm', (json) => json.pre_tokenizer.pretokenizers.reverse());
+    expect(await refusal(afterBytes)).toContain(
+      'ByteLevel(add_prefix_space=false, use_regex=true) then Digits',
+    );
+    const inherited = changed('qwen-3', (json) => (json.pre_tokenizer.pretokenizers[0].type = 'constructor'));
+    expect(await refusal(inherited)).toContain('known ones: constructor(');
     const merging = changed('qwen-3', (json) => {
       json.pre_tokenizer.pretokenizers[0].behavior = 'MergedWithNext';
     });

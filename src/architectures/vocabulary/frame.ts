@@ -1,11 +1,11 @@
-import type { Step } from './steps.ts';
+import { rowOf, type Step } from './steps.ts';
 import { isObject } from './tokenizer-files.ts';
 import type { Frame } from './vocabulary.ts';
 
 /** The special tokens that the post-processor of a tokenizer.json puts around one text. */
 export function frameOf(steps: readonly Step[]): Frame {
   for (const step of steps) {
-    const frame = frames[step.type]?.(step);
+    const frame = rowOf(frames, step)?.(step);
     if (frame !== undefined) return frame;
   }
   return { addBos: false, addEos: false };

@@ -1,5 +1,5 @@
 import { fail } from '../../tensor/index.ts';
-import { describeStep, patternOf, type Step } from './steps.ts';
+import { describeStep, patternOf, rowOf, type Step } from './steps.ts';
 import type { TokenizerJson } from './tokenizer-json.ts';
 
 /** SentencePiece's sign for a space. */
@@ -41,12 +41,12 @@ export function pieceSpacing({ file, normalizer, preTokenizer }: TokenizerJson):
     charsmap: undefined,
     rewrites: [],
   };
-  const strange = normalizer.filter((step) => normalizers[step.type]?.(step, draft) !== true);
+  const strange = normalizer.filter((step) => rowOf(normalizers, step)?.(step, draft) !== true);
   if (strange.length > 0) {
     const known = Object.keys(normalizers);
     fail('vocabulary/unknown-normalizer', { file, got: strange.map(describeStep), known });
   }
-  if (!preTokenizer.every((step) => cutters[step.type]?.(step, draft) === true)) {
+  if (!preTokenizer.every((step) => rowOf(cutters, step)?.(step, draft) === true)) {
     const known = Object.keys(cutters);
     fail('vocabulary/unknown-pre-tokenizer', { file, got: preTokenizer.map(describeStep), known });
   }

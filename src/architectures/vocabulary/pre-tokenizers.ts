@@ -172,13 +172,6 @@ export const preTokenizers: readonly PreTokenizer[] = [
     models: 'DeepSeek Coder',
   },
   {
-    name: 'falcon',
-    type: 'FALCON',
-    splits: ['[\\p{P}!-/:-@\\[-`{-~]+', gpt2Split, '[0-9][0-9][0-9]'],
-    cleansSpaces: true,
-    models: 'Falcon',
-  },
-  {
     name: 'bloom',
     type: 'BLOOM',
     splits: [' ?[^(\\s|[.,!?…。，、।۔،])]+'],

@@ -105,7 +105,7 @@ async function readContent(
     const bytes = await files.bytes(name);
     if (bytes === undefined) continue;
     const added = await slowAddedTokens(files, tokenizerConfig);
-    return sentencePieceVocabulary(readSentencePieceModel(bytes, name), added, onNote);
+    return sentencePieceVocabulary(readSentencePieceModel(bytes, name), added, tokenizerConfig, onNote);
   }
   const slow = await slowByteLevel(files, tokenizerConfig, config);
   if (slow !== undefined) return fromJson(slow);

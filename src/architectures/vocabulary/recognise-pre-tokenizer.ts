@@ -2,7 +2,7 @@ import { fail } from '../../tensor/index.ts';
 import { gpt2Split, type PreTokenizer, preTokenizers } from './pre-tokenizers.ts';
 import { plainSpelling } from './regex-spelling.ts';
 import { named } from './shown.ts';
-import { describeStep, patternOf, type Step } from './steps.ts';
+import { describeStep, patternOf, rowOf, type Step } from './steps.ts';
 import type { BpeModel, TokenizerJson } from './tokenizer-json.ts';
 import { unreachableTokens } from './unreachable-tokens.ts';
 
@@ -37,8 +37,9 @@ export function recognisePreTokenizer(
     Number(nfc === composes);
   const best = alike.reduce((a, b) => (fits(b) > fits(a) ? b : a));
   if (Boolean(best.ignoreMerges) !== model.ignoreMerges) checkMergesAlike(json, best, onNote);
-  if (best.differs !== undefined)
+  if (best.differs !== undefined) {
     onNote(`llama.cpp's pre-tokenizer '${best.name}' is not exact: ${best.differs}.`);
+  }
   if (best.cleansSpaces && !cleansSpaces) {
     onNote(
       `llama.cpp leaves out spaces before punctuation when it turns ids of pre-tokenizer '${best.name}' into text; this checkpoint's tokenizer does not.`,
@@ -67,8 +68,10 @@ const sameList = (a: readonly string[], b: readonly string[]) =>
 /** The expressions that byte-level pre-tokenizers apply, in order; undefined if one is of another kind. */
 function splitsOf(steps: readonly Step[], file: string): string[] | undefined {
   const splits: string[] = [];
-  for (const step of steps) {
-    const split = splitRules[step.type]?.(step, file);
+  for (const [i, step] of steps.entries()) {
+    // What follows would cut the characters that stand for bytes, not those of the text.
+    if (i > 0 && steps[i - 1]!.type === 'ByteLevel') return undefined;
+    const split = rowOf(splitRules, step)?.(step, file);
     if (split === undefined) return undefined;
     if (split !== '') splits.push(plainSpelling(split));
   }
@@ -95,9 +98,4 @@ const splitRules: Readonly<Record<string, (step: Step, file: string) => string |
     return cutsAround || (keepsMatches && pattern.text.endsWith('|\\s+')) ? pattern.text : undefined;
   },
   Digits: (step) => (step.individual_digits === true ? '\\p{N}' : '\\p{N}+'),
-  Punctuation(step) {
-    const behavior = step.behavior ?? 'Isolated';
-    if (behavior === 'Isolated') return '[\\p{P}!-/:-@\\[-`{-~]';
-    return behavior === 'Contiguous' ? '[\\p{P}!-/:-@\\[-`{-~]+' : undefined;
-  },
 };

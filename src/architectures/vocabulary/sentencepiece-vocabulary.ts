@@ -4,6 +4,7 @@ import { checkByteTokens } from './byte-tokens.ts';
 import { SPACE } from './piece-spacing.ts';
 import type { SentencePieceModel } from './sentencepiece-model.ts';
 import { TokenList } from './token-list.ts';
+import type { JsonObject } from './tokenizer-files.ts';
 import type { AddedToken } from './tokenizer-json.ts';
 import { byteFallbackNote, unigramKeys } from './unigram.ts';
 import type { TokenizerContent } from './vocabulary.ts';
@@ -19,6 +20,7 @@ const ADDED_SCORE = -1000;
 export function sentencePieceVocabulary(
   model: SentencePieceModel,
   added: readonly AddedToken[],
+  tokenizerConfig: JsonObject,
   onNote: (note: string) => void,
 ): TokenizerContent {
   const { file, algorithm } = model;
@@ -40,7 +42,9 @@ export function sentencePieceVocabulary(
   overlay(tokens, added, onNote);
   noteAddedTokens(added, onNote);
   const specials = specialsOf(model);
-  const { addsDummyPrefix: prefix, removesExtraSpaces, charsmap } = model;
+  const { removesExtraSpaces, charsmap } = model;
+  const said = tokenizerConfig.add_prefix_space;
+  const prefix = typeof said === 'boolean' ? said : model.addsDummyPrefix;
   if (algorithm === 'unigram') {
     if (model.pieces.some(({ type }) => type === 'byte')) onNote(byteFallbackNote);
     const extra = unigramKeys({ prefix, removesExtraSpaces, charsmap });

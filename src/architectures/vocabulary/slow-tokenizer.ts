@@ -30,7 +30,10 @@ const classes: Readonly<Record<string, { normalizer: object | null; pre_tokenize
 };
 
 /** Class of the tokenizer where tokenizer_config.json names none, by `model_type` of config.json. */
-const defaultClasses: Readonly<Record<string, string>> = { gpt2: 'GPT2Tokenizer', qwen2: 'Qwen2Tokenizer' };
+const defaultClasses = new Map([
+  ['gpt2', 'GPT2Tokenizer'],
+  ['qwen2', 'Qwen2Tokenizer'],
+]);
 
 /**
  * The tokenizer of vocab.json and merges.txt; undefined when they are not there.
@@ -44,7 +47,7 @@ export async function slowByteLevel(
   const vocab = await files.json('vocab.json');
   const lines = await files.text('merges.txt');
   if (vocab === undefined || lines === undefined) return undefined;
-  const named = tokenizerConfig.tokenizer_class ?? defaultClasses[String(config.model_type)];
+  const named = tokenizerConfig.tokenizer_class ?? defaultClasses.get(String(config.model_type));
   const name = String(named).replace(/Fast$/, '');
   if (!Object.hasOwn(classes, name)) {
     const got = named === undefined ? 'vocab.json of an unnamed class' : String(named);

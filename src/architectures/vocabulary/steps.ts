@@ -42,6 +42,10 @@ export function describeStep(step: Step): string {
   return said.length === 0 ? step.type : `${step.type}(${said.join(', ')})`;
 }
 
+/** The row of a step's type; a file may name a type as it likes. */
+export const rowOf = <T>(table: Readonly<Record<string, T>>, step: Step): T | undefined =>
+  Object.hasOwn(table, step.type) ? table[step.type] : undefined;
+
 /** The pattern of a Split or a Replace: plain text, or a regular expression. */
 export function patternOf(step: Step): { readonly text: string; readonly regex: boolean } | undefined {
   const { pattern } = step;

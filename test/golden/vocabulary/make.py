@@ -196,8 +196,6 @@ def byte_level_families():
                                             split("[一-龥ࠀ-一가-퟿]+"), DIGITS, byte_level()),
                                added=deepseek, config={**keep, "add_bos_token": True, "bos_token": "<｜begin▁of▁sentence｜>",
                                                        "eos_token": "<｜end▁of▁sentence｜>"}, bos="<｜begin▁of▁sentence｜>"),
-        "falcon": dict(pre=sequence({"type": "Punctuation", "behavior": "Contiguous"}, byte_level(True), split("[0-9][0-9][0-9]")),
-                       added=plain("<|endoftext|>"), config={"eos_token": "<|endoftext|>"}),
         "bloom": dict(pre=splits(" ?[^(\\s|[.,!?…。，、।۔،])]+"), added=mistral, config={"bos_token": "<s>", "eos_token": "</s>"}),
     }
 
