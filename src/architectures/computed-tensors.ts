@@ -78,11 +78,12 @@ export function transposedTensor(
   name: string,
   shape: readonly number[],
   slot: BandSlot,
+  bandBytes = BAND_BYTES,
 ): TensorSource {
   const size = storedBytes(tensor.type, 1);
   const [rows, columns] = [rowCountOf(tensor.shape), rowLengthOf(tensor.shape)];
   const rowBytes = rows * size;
-  const bandRows = Math.max(1, Math.min(columns, Math.floor(BAND_BYTES / rowBytes)));
+  const bandRows = Math.max(1, Math.min(columns, Math.floor(bandBytes / rowBytes)));
   const makeBand = async (first: number): Promise<Uint8Array> => {
     const last = Math.min(columns, first + bandRows);
     const out = new Uint8Array((last - first) * rowBytes);

@@ -96,13 +96,14 @@ function blocksOf(
   blockSize: readonly number[],
 ): Blocks | undefined {
   const [height, width] = [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
-  const count = scale.reduce((a, b) => a * b, 1);
-  const matrices = rowCountOf(shape) / height;
-  if (count === 1) return { height, width, line: 0, matrix: 0 };
-  if (count === matrices * height) return { height: 1, width, line: 1, matrix: height };
-  if (count === matrices) return { height, width, line: 0, matrix: 1 };
+  const like = (axes: number) => shape.slice(0, axes).join();
+  // Axes of length 1 at the end say nothing: a factor per row is [rows] or [rows, 1].
+  const axes = scale.slice(0, scale.findLastIndex((dim) => dim !== 1) + 1).join();
+  if (axes === '') return { height, width, line: 0, matrix: 0 };
+  if (axes === like(-1)) return { height: 1, width, line: 1, matrix: height };
+  if (axes === like(-2)) return { height, width, line: 0, matrix: 1 };
+  if (scale.length !== shape.length || scale.slice(0, -2).join() !== like(-2)) return undefined;
   const [down, across] = [scale.at(-2) ?? 1, scale.at(-1) ?? 1];
-  if (count !== matrices * down * across) return undefined;
   const side = (size: number, blocks: number, said = USUAL_SIDE) =>
     Math.ceil(size / said) === blocks ? said : size % blocks === 0 ? size / blocks : undefined;
   const [tall, wide] = [side(height, down, blockSize[0]), side(width, across, blockSize[1])];
