@@ -17,7 +17,7 @@ import {
   type TileFault,
   type TileRequest,
 } from './thread-protocol.ts';
-import type { EncodeRequest, TilePool, TilePoolOptions } from './tile-pool.ts';
+import type { EncodeRequest, TileOutput, TilePool, TilePoolOptions } from './tile-pool.ts';
 
 /** How often progress is looked at while threads work by themselves. */
 const POLL_MS = 100;
@@ -216,7 +216,7 @@ function doneBytes(jobs: readonly Numbered[], flags: Uint8Array): number {
 }
 
 async function encodeFiles(
-  { search }: EncodeRequest,
+  { search, outputs }: EncodeRequest,
   jobs: readonly FileJob[],
   done: Uint8Array,
   start: (count: number) => Thread[],
@@ -237,16 +237,22 @@ async function encodeFiles(
   // Tiles are taken in order, so every one before the first fault was looked at: whatever the threads, it is the same.
   const faults = replies.flatMap((reply) => (reply.kind === 'files' && reply.fault ? [reply.fault] : []));
   const [fault] = faults.sort((a, b) => a.tile - b.tile);
-  if (fault !== undefined) await refuse(fault, numbered);
+  if (fault !== undefined) await refuse(fault, numbered, outputs);
 }
 
-async function refuse(fault: TileFault, numbered: readonly Numbered[]): Promise<never> {
+async function refuse(
+  fault: TileFault,
+  numbered: readonly Numbered[],
+  outputs: readonly TileOutput[],
+): Promise<never> {
   const { job, first } = numbered.findLast((entry) => entry.first <= fault.tile)!;
   if (fault.kind === 'value') {
     return refuseValue(job, tileRowsOf(tileShape(job), fault.tile - first).from, fault.index);
   }
   const { act, code, message } = fault;
-  const path = act === 'written' ? 'the output' : `the file of tensor '${job.source.name}'`;
+  const rows = tileRowsOf(tileShape(job), fault.tile - first);
+  const path =
+    act === 'written' ? outputs[job.file]!.name : job.source.pieces!(rows.from, rows.to)[0]!.source.name;
   if (code === 'ENOSPC' || code === 'EDQUOT') fail('file/disk-full', { path });
   fail('file/failed', { path, act, message });
 }

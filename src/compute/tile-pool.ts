@@ -4,6 +4,8 @@ import type { TensorJob } from './tensor-job.ts';
 
 /** A file that tiles are written to, each at its place. */
 export interface TileOutput {
+  /** For messages. */
+  readonly name: string;
   /** Writes at `offset`, in bytes. Calls come in the order of the file where tiles go through the caller's thread. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /** Descriptor of a file on this machine that is open for writing: threads then write to it by themselves. */
