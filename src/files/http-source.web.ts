@@ -1,5 +1,6 @@
 import { fail } from '../tensor/index.ts';
 import type { ByteSource, Siblings } from './bytes.ts';
+import { concatenate } from './concatenate.ts';
 import { checkRange, memorySource } from './memory-source.ts';
 import { safeLocation } from './safe-location.ts';
 
@@ -41,22 +42,40 @@ async function urlSource(url: URL): Promise<ByteSource> {
       checkRange(name, total, offset, length);
       if (length === 0) return new Uint8Array(0);
       const response = await request(name, offset, length);
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (response.status !== 206 || bytes.byteLength !== length) {
-        fail('file/http', {
-          url: name,
-          why: `it sent ${bytes.byteLength} bytes where ${length} were asked for`,
-        });
-      }
+      const wrong = (sent: string) =>
+        fail('file/http', { url: name, why: `it sent ${sent} where ${length} bytes were asked for` });
+      const range = response.headers.get('content-range') ?? '';
+      if (response.status !== 206) return wrong('something else than a range');
+      if (range !== '' && !range.startsWith(`bytes ${offset}-`)) return wrong(`the range '${range}'`);
+      const bytes = await bodyOf(response, length).catch((error) =>
+        fail('file/http', { url: name, why: `the answer broke off (${messageOf(error)})` }, error),
+      );
+      if (bytes.byteLength > length) return wrong('more');
+      if (bytes.byteLength < length) return wrong(`${bytes.byteLength} bytes`);
       return bytes;
     },
   };
 }
 
+/** The body, but no more of it than was asked for: the rest of an endless one is never taken. */
+async function bodyOf(response: Response, length: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  while (reader !== undefined && size <= length) {
+    const { done, value } = await reader.read();
+    if (done) return concatenate(chunks, size);
+    chunks.push(value);
+    size += value.byteLength;
+  }
+  await reader?.cancel();
+  return concatenate(chunks, size);
+}
+
 async function request(url: string, offset: number, length: number): Promise<Response> {
   const range = `bytes=${offset}-${offset + length - 1}`;
   const response = await fetch(url, { headers: { range } }).catch((error) =>
-    fail('file/http', { url, why: error instanceof Error ? error.message : String(error) }, error),
+    fail('file/http', { url, why: messageOf(error) }, error),
   );
   if (response.status === 404 || response.status === 410) fail('file/missing', { path: url });
   // 416 to the first byte: the file is empty.
@@ -64,3 +83,5 @@ async function request(url: string, offset: number, length: number): Promise<Res
   if (!response.ok) fail('file/http', { url, why: `the server answered ${response.status}` });
   return response;
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
