@@ -24,8 +24,8 @@ function search(x: Float32Array, importance: Float32Array | undefined): KScaleSe
   return { d: halfBits(f(1 / inverse)), steps, codes };
 }
 
-/** Scales that put the extreme value at levels 27 to 32.7. */
-const starts = Array.from({ length: 16 }, (_, k) => 32 / (27 + 0.38 * k));
+/** Scales that put the extreme value at levels 27 to 32.6. */
+const starts = Array.from({ length: 15 }, (_, k) => 32 / (27 + 0.4 * k));
 
 /**
  * For each half of 128 codes: 64 bytes, of which byte i holds the low four bits of codes i and i + 64. From byte 128

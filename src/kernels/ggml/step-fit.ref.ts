@@ -123,14 +123,13 @@ function firstScale(scales: Float32Array, steps: number): number {
 }
 
 /**
- * Weights of the best search: the importance, but a millionth of its mean at least, and ones where all is zero: then
+ * Weights of the best search: the importance, but a millionth of the largest at least, and ones where all is zero: then
  * values that no activation has met are rounded well too.
  */
 export function fitWeights(importance: Float32Array | undefined, length: number): Float32Array {
   if (importance === undefined) return new Float32Array(length).fill(1);
-  let sum = 0;
-  for (const v of importance) sum = f(sum + v);
-  const least = sum > 0 ? f(sum * f(1e-6 / length)) : 1;
+  const largest = max(...importance);
+  const least = largest > 0 ? f(largest * f(1e-6)) : 1;
   return importance.map((v) => max(v, least));
 }
 
