@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readVocabulary, type Vocabulary } from '../../src/architectures/vocabulary/index.ts';
 import { preTokenizers } from '../../src/architectures/vocabulary/pre-tokenizers.ts';
@@ -140,3 +141,17 @@ const configOf = (files: ReadonlyMap<string, Uint8Array>) => {
 const stringOf = ({ metadata }: Vocabulary, key: string) => metadata.get(`tokenizer.ggml.${key}`)?.value;
 const idOf = ({ metadata }: Vocabulary, role: string) =>
   metadata.get(`tokenizer.ggml.${role}_token_id`)?.value;
+
+test('docs/vocabulary.md has every pre-tokenizer, with its properties', () => {
+  const page = readFileSync(new URL('../../docs/vocabulary.md', import.meta.url), 'utf8');
+  const rows = [...page.matchAll(/^\| `([^`]+)` \| [^|]+ \| ([^|]*)\| ([^|]+) \|$/gm)];
+  expect(rows.map(([, name, further, models]) => [name, further!.trim(), models])).toEqual(
+    preTokenizers.map(({ name, ignoreMerges, cleansSpaces, composes, models }) => [
+      name,
+      [ignoreMerges && 'ignores merges', cleansSpaces && 'cleans spaces', composes && 'NFC']
+        .filter(Boolean)
+        .join(', '),
+      models,
+    ]),
+  );
+});
