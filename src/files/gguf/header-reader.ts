@@ -92,6 +92,15 @@ export class HeaderReader {
     return this.#bytes.slice(from, from + length);
   }
 
+  /** A text after its length, if all of it can be taken without waiting. */
+  readyText(what: string): string | undefined {
+    if (this.ready < 8) return undefined;
+    const length = Number(this.#view.getBigUint64(this.#at, true));
+    if (8 + length > this.ready) return undefined;
+    this.#at += 8;
+    return this.text(length, what);
+  }
+
   /** @throws gguf/malformed for bytes that are no UTF-8 */
   text(length: number, what: string): string {
     const offset = this.position;

@@ -59,9 +59,12 @@ export class HeaderWriter {
 
   /** A text after its length in bytes. */
   string = (value: string): void => {
-    const bytes = encoder.encode(value);
-    this.count(bytes.byteLength);
-    this.bytes(bytes);
+    const at = this.#size;
+    // A unit of UTF-16 takes at most three bytes.
+    this.#grow(8 + 3 * value.length);
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(at + 8));
+    this.#view.setBigUint64(at, BigInt(written), true);
+    this.#size = at + 8 + written;
   };
 
   bytes(given: Uint8Array): void {

@@ -124,9 +124,9 @@ async function readValue(
 }
 
 async function readString(reader: HeaderReader, where: string): Promise<string> {
-  if (reader.ready < 8) await reader.want(8, where);
+  await reader.want(8, where);
   const length = reader.size();
-  if (reader.ready < length) await reader.want(length, `the text of ${where}`);
+  await reader.want(length, `the text of ${where}`);
   return reader.text(length, where);
 }
 
@@ -172,7 +172,9 @@ async function readItems(
   spend(reader, budget, of, count, depth);
   if (of === 'string') {
     const strings: string[] = [];
-    for (let i = 0; i < count; i++) strings.push(await readString(reader, where));
+    for (let i = 0; i < count; i++) {
+      strings.push(reader.readyText(where) ?? (await readString(reader, where)));
+    }
     return strings;
   }
   if (of === 'bool') {
