@@ -1,0 +1,7 @@
+import { affineTwin } from './legacy-twin.ref.ts';
+
+/**
+ * Q4_1: x ≈ d · q + m, 32 values, d and m float16, q 4 bits.
+ * Source of the layout and of reference search: ggml-quants.c, quantize_row_q4_1_ref and _impl (llama.cpp v0.5.0).
+ */
+export const q4_1 = affineTwin(4);
