@@ -1,4 +1,6 @@
-import { halfBits, halfValue } from './half.ref.ts';
+import { halfBits } from './half.ref.ts';
+import { searchGroup } from './k-affine-search.ref.ts';
+import { finiteHalf } from './legacy-scale.ref.ts';
 
 const { fround: f, max, min } = Math;
 
@@ -26,19 +28,9 @@ function range(x: Float32Array): [number, number] {
   return [low, high];
 }
 
-const scratch = new Float32Array(1);
-const scratchBits = new Int32Array(scratch.buffer);
-
-/** ggml's nearest_int, then cut to 0..top: what is beyond 2^22, or Inf, wraps as there. */
-function wrappedLevel(v: number, top: Top): number {
-  scratch[0] = f(v + 12582912);
-  return max(0, min(top, (scratchBits[0]! & 0x7fffff) - 0x400000));
-}
-
 /** The nearest of 0..top; NaN takes the top. */
 function level(v: number, top: Top): number {
-  const cut = v < top ? v : top;
-  return f(f((0 < cut ? cut : 0) + 12582912) - 12582912);
+  return v < top ? f(f(max(v, 0) + 12582912) - 12582912) : top;
 }
 
 /** Without importance: 0 and top are the ends of the range. Source: ggml-quants.c, quantize_row_q4_1_ref. */
@@ -54,77 +46,16 @@ export function onePassAffine(x: Float32Array, top: Top, codes: Uint8Array): Aff
   return { d: halfBits(d), m: halfBits(low) };
 }
 
-/**
- * ggml's search with importance: least-squares scale and minimum at 37 inverse scales; the minimum that was found
- * moves the ones that follow. Source: ggml-quants.c, make_qkx3_quants with weights, squared errors.
- */
+/** ggml's search with importance: least-squares scale and minimum at 37 inverse scales. */
 export function searchedAffine(
   x: Float32Array,
   weight: Float32Array,
   top: Top,
   codes: Uint8Array,
 ): AffineScale {
-  let [low, high] = range(x);
-  let sumW = weight[0]!;
-  let sumX = f(sumW * x[0]!);
-  for (let i = 1; i < 32; i++) {
-    sumW = f(sumW + weight[i]!);
-    sumX = f(sumX + f(weight[i]! * x[i]!));
-  }
-  if (low > 0) low = 0;
-  if (high <= low) {
-    codes.fill(0);
-    return { d: 0, m: halfBits(low) };
-  }
-  const levels = (inverse: number) => x.map((v) => wrappedLevel(f(inverse * f(v - low)), top));
-  const error = (l: Float32Array, scale: number, minimum: number) => {
-    let sum = 0;
-    for (let i = 0; i < 32; i++) {
-      const difference = f(f(f(scale * l[i]!) + minimum) - x[i]!);
-      sum = f(sum + f(weight[i]! * f(difference * difference)));
-    }
-    return sum;
-  };
-  const plain = f(top / f(high - low));
-  let scale = f(1 / plain);
-  let kept = levels(plain);
-  let best = error(kept, scale, low);
-  for (let step = 0; step <= 36; step++) {
-    const inverse = f(f(f(f(-0.9) + f(f(0.05) * step)) + top) / f(high - low));
-    const l = levels(inverse);
-    let sumL = 0;
-    let sumLL = 0;
-    let sumXL = 0;
-    for (let i = 0; i < 32; i++) {
-      const wl = f(weight[i]! * l[i]!);
-      sumL = f(sumL + wl);
-      sumLL = f(sumLL + f(wl * l[i]!));
-      sumXL = f(sumXL + f(wl * x[i]!));
-    }
-    const determinant = f(f(sumW * sumLL) - f(sumL * sumL));
-    if (!(determinant > 0)) continue;
-    let fittedScale = f(f(f(sumW * sumXL) - f(sumX * sumL)) / determinant);
-    let fittedLow = f(f(f(sumLL * sumX) - f(sumL * sumXL)) / determinant);
-    if (fittedLow > 0) {
-      fittedLow = 0;
-      fittedScale = f(sumXL / sumLL);
-    }
-    const e = error(l, fittedScale, fittedLow);
-    if (e < best) {
-      best = e;
-      kept = l;
-      scale = fittedScale;
-      low = fittedLow;
-    }
-  }
-  codes.set(kept);
-  return { d: halfBits(scale), m: halfBits(low) };
-}
-
-/** The nearest float16 that is finite. */
-function finiteHalf(v: number): number {
-  const cut = v < 65504 ? v : 65504;
-  return halfValue(halfBits(cut < -65504 ? -65504 : cut));
+  const found = searchGroup(x, weight, top, { first: -0.9, step: 0.05, steps: 36, absolute: false });
+  codes.set(found.codes);
+  return { d: halfBits(found.scale), m: halfBits(-found.minimum) };
 }
 
 /**

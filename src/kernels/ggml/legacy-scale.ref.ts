@@ -49,8 +49,7 @@ function extreme(x: Float32Array): number {
 /** C's nearest_int of a value cut to the levels; NaN takes the top one. */
 function level(v: number, levels: number): number {
   const top = levels - 1;
-  const cut = v < top ? v : top;
-  return f(f((cut < -levels ? -levels : cut) + 12582912) - 12582912);
+  return v < top ? f(f(max(v, -levels) + 12582912) - 12582912) : top;
 }
 
 /** Without importance: the extreme becomes -levels, the others follow. Source: ggml-quants.c, quantize_row_q4_0_ref. */
@@ -125,10 +124,9 @@ export function searchedScale(
   return halfBits(scale);
 }
 
-/** The nearest float16 that is finite. */
-function finiteHalf(v: number): number {
-  const cut = v < 65504 ? v : 65504;
-  return halfValue(halfBits(cut < -65504 ? -65504 : cut));
+/** The nearest float16 that is finite, as its value; of NaN the largest. */
+export function finiteHalf(v: number): number {
+  return v < 65504 ? halfValue(halfBits(max(v, -65504))) : 65504;
 }
 
 /** The least-squares scale of the start that takes most squared error away, in float32 with weights. */
