@@ -7,9 +7,9 @@ const LEVELS: usize = memory.data<i8>([-127, -104, -83, -65, -49, -35, -22, -10,
 @inline const SMALLEST: i32 = -256;
 // @ts-ignore: decorator
 @inline const COUNT: i32 = 512;
-/** By floor(2 t) + 256: the level, f32, and its code, u8. */
+/** By floor(2 t) + 256: the level, f32, and its code, i32. */
 const NEAREST: usize = memory.data(COUNT * 4, 64);
-const CODES: usize = memory.data(COUNT, 64);
+const CODES: usize = memory.data(COUNT * 4, 64);
 
 // Read from memory, since V8 would make them anew in every turn of a loop.
 const TWO: usize = memory.data<f32>([2]);
@@ -25,7 +25,7 @@ export function prepareLevels(): void {
     // A boundary belongs to the upper level.
     while (code < 15 && i + SMALLEST >= level(code) + level(code + 1)) code++;
     store<f32>(NEAREST + (<usize>i << 2), <f32>level(code));
-    store<u8>(CODES + <usize>i, code);
+    store<i32>(CODES + (<usize>i << 2), code);
   }
 }
 
@@ -49,4 +49,42 @@ function level(code: i32): i32 {
   l = v128.load32_lane(NEAREST + i16x8.extract_lane_u(at, 2), l, 1);
   l = v128.load32_lane(NEAREST + i16x8.extract_lane_u(at, 4), l, 2);
   return v128.load32_lane(NEAREST + i16x8.extract_lane_u(at, 6), l, 3);
+}
+
+// @ts-ignore: decorator
+@inline function codeAt(place: usize): u32 {
+  return load<u8>(CODES + place);
+}
+
+/** The bytes of 32 codes: f32 [32] at x, to 16 bytes; byte i holds codes i and i + 16. */
+export function packCodes(x: usize, inverse: f32, to: usize): void {
+  const four = f32x4.splat(inverse);
+  for (let i: usize = 0; i < 64; i += 16, to += 4) {
+    const low = places(f32x4.mul(v128.load(x + i), four));
+    const high = places(f32x4.mul(v128.load(x + i, 64), four));
+    const a = codeAt(i16x8.extract_lane_u(low, 0)) | (codeAt(i16x8.extract_lane_u(high, 0)) << 4);
+    const b = codeAt(i16x8.extract_lane_u(low, 2)) | (codeAt(i16x8.extract_lane_u(high, 2)) << 4);
+    const c = codeAt(i16x8.extract_lane_u(low, 4)) | (codeAt(i16x8.extract_lane_u(high, 4)) << 4);
+    const d = codeAt(i16x8.extract_lane_u(low, 6)) | (codeAt(i16x8.extract_lane_u(high, 6)) << 4);
+    store<u32>(to, a | (b << 8) | (c << 16) | (d << 24));
+  }
+}
+
+/** The inverse: f32 [32] at `to` of 16 bytes. */
+export function unpackLevels(bytes: usize, scale: f32, to: usize): void {
+  const levels = v128.load(LEVELS);
+  const four = f32x4.splat(scale);
+  const codes = v128.load(bytes);
+  decode16(i8x16.swizzle(levels, v128.and(codes, i8x16.splat(15))), four, to);
+  decode16(i8x16.swizzle(levels, i8x16.shr_u(codes, 4)), four, to + 64);
+}
+
+// @ts-ignore: decorator
+@inline function decode16(levels: v128, scale: v128, to: usize): void {
+  const low = i16x8.extend_low_i8x16_s(levels);
+  const high = i16x8.extend_high_i8x16_s(levels);
+  v128.store(to, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low))));
+  v128.store(to, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low))), 16);
+  v128.store(to, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high))), 32);
+  v128.store(to, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high))), 48);
 }

@@ -22,8 +22,8 @@ export const FITTED_STEPS: usize = memory.data(64, 16);
 
 // What a loop needs is read from memory: V8 makes anew in every turn what it could keep.
 const TRIED: usize = memory.data(3 * 16, 16);
-const INVERSES: usize = memory.data(3 * 16, 16);
-const SUMS: usize = memory.data(4 * 16, 16);
+export const INVERSES: usize = memory.data(3 * 16, 16);
+export const SUMS: usize = memory.data(4 * 16, 16);
 const LIMITS: usize = memory.data(32, 16);
 
 // @ts-ignore: decorator
@@ -35,7 +35,7 @@ const LIMITS: usize = memory.data(32, 16);
 
 /** Sums of w x l and w l^2 at two inverse scales. */
 // @ts-ignore: decorator
-@inline function sumsOfTwo(at: usize, bytes: usize, levels: i32, weighted: bool): void {
+@inline export function sumsOfTwo(at: usize, bytes: usize, levels: i32, weighted: bool): void {
   const a = v128.load(INVERSES);
   const b = v128.load(INVERSES, 16);
   const low = v128.load(LIMITS);
@@ -177,7 +177,7 @@ function storedScale(v: f32): f32 {
 }
 
 /** The value of largest magnitude of each lane, the first of several. */
-function extremes(x: usize, bytes: usize): v128 {
+export function extremes(x: usize, bytes: usize): v128 {
   let low = f32x4.splat(0);
   let high = low;
   for (let i: usize = 0; i < bytes; i += 16) {
