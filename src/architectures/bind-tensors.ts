@@ -33,8 +33,9 @@ export function bindTensors(
     const shape = sizes.shape(row.shape);
     const stored = storedShape(form, shape);
     const parts = partNames(form, facts, layer).map((part) => {
+      const tensor = tensors.get(part) ?? refuseMissing(facts, tensors, used, part, name);
       used.add(part);
-      return checkedTensor(facts, tensors, part, stored, name);
+      return checkedTensor(facts, tensor, stored);
     });
     sameType(parts);
     const tensor = makeTensor({ form, facts, name, shape, parts, slot });
@@ -84,36 +85,40 @@ function chosenForm(
   return forms.find((form) => tensors.has(namesOf(form, facts, layer).next().value!)) ?? forms[0]!;
 }
 
-function checkedTensor(
-  { config, family }: ModelFacts,
+/** Comparing names takes time that grows with their number, and a model of many experts has very many. */
+const MOST_COMPARED = 2000;
+
+function refuseMissing(
+  { family }: ModelFacts,
   tensors: ReadonlyMap<string, TensorSource>,
-  name: string,
-  wanted: readonly number[],
+  used: ReadonlySet<string>,
+  tensor: string,
   makes: string,
+): never {
+  const rest = [...tensors.keys()].filter((name) => !used.has(name));
+  const near = rest.length > MOST_COMPARED ? undefined : nearest(tensor, rest);
+  return fail('checkpoint/tensor-missing', {
+    tensor,
+    family: family.name,
+    makes,
+    ...(near !== undefined && { near }),
+  });
+}
+
+function checkedTensor(
+  { config }: ModelFacts,
+  tensor: TensorSource,
+  wanted: readonly number[],
 ): TensorSource {
-  const file = config.file;
-  const tensor = tensors.get(name);
-  if (tensor === undefined) {
-    const near = tensors.size > MOST_COMPARED ? undefined : nearest(name, [...tensors.keys()]);
-    fail('checkpoint/tensor-missing', {
-      tensor: name,
-      family: family.name,
-      makes,
-      ...(near !== undefined && { near }),
-    });
-  }
-  const { shape, type } = tensor;
+  const { name, shape, type } = tensor;
   if (withoutOnes(shape).join() !== withoutOnes(wanted).join()) {
-    fail('checkpoint/tensor-shape', { file, tensor: name, got: shape, wanted });
+    fail('checkpoint/tensor-shape', { file: config.file, tensor: name, got: shape, wanted });
   }
   if (dtypes[type as keyof typeof dtypes]?.kind !== 'float') {
     fail('checkpoint/tensor-type', { tensor: name, got: type });
   }
   return tensor;
 }
-
-/** Comparing names takes time that grows with their number, and a model of many experts has very many. */
-const MOST_COMPARED = 2000;
 
 /** Axes of length 1 in front say nothing. */
 const withoutOnes = (shape: readonly number[]) => shape.slice(shape.findIndex((dim) => dim !== 1));

@@ -38,7 +38,7 @@ export interface TensorRow {
 export interface Requirement {
   readonly key: string;
   readonly holds: (value: unknown, facts: ModelFacts) => boolean;
-  /** What the graph computes, after 'made for'. */
+  /** What the graph computes, after 'wants'. */
   readonly wanted: string;
 }
 

@@ -4,7 +4,7 @@ import type { ModelFacts, Requirement } from './family.ts';
 export const oneOf = (key: string, ...values: readonly unknown[]): Requirement => ({
   key,
   holds: (value) => values.includes(value),
-  wanted: values.map((value) => (value === undefined ? 'nothing' : String(value))).join(' or '),
+  wanted: values.filter((value) => value !== undefined).join(' or ') || 'no such setting',
 });
 
 export const silu = oneOf('hidden_act', 'silu', 'swish');

@@ -152,12 +152,12 @@ export function ropeKeys(facts: ModelFacts): RopeKeys {
   const { full, sliding } = rope;
   const { kinds } = abilities;
   if (!(kinds as readonly string[]).includes(full.kind)) {
-    refuse(facts, 'rope_type', full.kind, kinds.join(', '));
+    refuse(facts, 'rope_type', full.kind, kinds.join(' or '));
   }
   const count = turned(facts, full);
   const headDim = facts.sizes.get('headDim');
   if (abilities.partial === undefined && count !== headDim) {
-    refuse(facts, 'partial_rotary_factor', full.partial, 'whole heads, 1');
+    refuse(facts, 'partial_rotary_factor', full.partial, 'whole heads (1)');
   }
   if (count % 2 !== 0 || count < 2 || count > headDim) {
     refuse(facts, 'partial_rotary_factor', full.partial, `an even number of the ${headDim} values of a head`);

@@ -80,9 +80,9 @@ export class Sizes {
       number,
     ];
     if (layers > MAX_LAYERS)
-      refuse('num_hidden_layers', layers, `at most ${MAX_LAYERS}, which llama.cpp has room for`);
+      refuse('num_hidden_layers', layers, `at most ${MAX_LAYERS} (what llama.cpp has room for)`);
     if (!Number.isInteger(this.get('headDim'))) {
-      refuse('num_attention_heads', heads, `a divisor of the hidden size ${hidden}, as there is no head_dim`);
+      refuse('num_attention_heads', heads, `a divisor of the hidden size ${hidden} (there is no head_dim)`);
     }
     if (heads % keyHeads !== 0) {
       refuse('num_key_value_heads', keyHeads, `a divisor of the ${heads} heads that share them`);

@@ -69,6 +69,7 @@ export interface ErrorDetails {
   'evaluation/not-finite': { model: string; output: string; sample: number; value: string };
   'evaluation/output-shape': { output: string; task: string; got: string; wanted: string };
   'file/busy': { path: string; process: number; journal: string };
+  'evaluation/short-text': { model: string; tokens: number; context: number };
   'file/disk-full': { path: string };
   'file/exists': { path: string };
   'file/failed': { path: string; act: 'read' | 'written'; message: string };
@@ -167,10 +168,13 @@ export interface ErrorDetails {
   'run/aborted': Record<string, never>;
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
+  'runtime/llama-load': { file: string; why: string };
   'runtime/load-failed': { model: string; runtime: string; message: string };
   'runtime/memory-failed': { runtime: string; message: string };
   'runtime/native-only': { what: string; runtime: string };
+  'runtime/no-llama': Record<string, never>;
   'runtime/not-built': { path: string };
+  'runtime/peer-missing': { peer: string; what: string };
   'runtime/port-type': { model: string; port?: string; dtype: string };
   'runtime/run-failed': { model: string; runtime: string; message: string };
   'runtime/unavailable': { runtime: string; why: string };
@@ -209,7 +213,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'architecture/unknown': (d) =>
     `Architecture '${d.got}' of config.json is not known.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Known: ${d.known.join(', ')}. docs/conversion.md shows how one is added.`,
   'architecture/unsupported': (d) =>
-    `${d.architecture} with ${d.key} = ${d.got} has no GGUF form: the graph '${d.graph}' of llama.cpp is made for ${d.wanted}, and would load the file and answer wrongly. Use the checkpoint as it is, or one without this setting.`,
+    `${d.architecture} with ${d.key} = ${d.got} has no GGUF form: llama.cpp's graph '${d.graph}' wants ${d.wanted}, and would load the file and answer wrongly. Use the checkpoint as it is, or one without this setting.`,
   'calibration/empty': (d) =>
     `Value '${d.value}' was never seen while calibrating, so it has no range. The graph gave empty tensors for it; calibrate with data that reaches it, or keep its nodes in float.`,
   'calibration/no-samples': (d) =>
@@ -286,6 +290,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Output '${d.output}' has shape ${d.got}, but task ${d.task} wants ${d.wanted}. Name the right output in dataset.json, or correct the task.`,
   'file/busy': (d) =>
     `${d.path} is being made by another run (process ${d.process}). Wait for it or end it; if there is no such run any more, remove ${d.journal}.`,
+  'evaluation/short-text': (d) =>
+    `The text is ${d.tokens} tokens to ${d.model}, less than one chunk of ${d.context}. Give more text, or a smaller --context.`,
   'file/disk-full': (d) =>
     `The disk is full: ${d.path} could not be written. Free some space, or write elsewhere.`,
   'file/exists': (d) => `${d.path} is already there. Choose another name, or replace it with --force.`,
@@ -445,14 +451,20 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Session configuration entry '${d.key}' does not start with 'session.'; no other keys reach ONNX Runtime from here. Write it as 'session.<name>'.`,
   'runtime/input-mismatch': (d) =>
     `Input '${d.input}' of ${d.model} got ${d.got}, wanted ${d.wanted}. Check the names, types and layout of the data against the model's inputs.`,
+  'runtime/llama-load': (d) =>
+    `llama.cpp does not load ${d.file}: ${d.why}. See lowbit inspect for what the file holds; a file made by lowbit that does not load is a bug.`,
   'runtime/load-failed': (d) =>
     `${d.runtime} cannot load ${d.model}: ${d.message}. Check that the file is whole and that this version knows its operators.`,
   'runtime/memory-failed': (d) =>
     `Peak memory was not measured: a process that loads and runs the model with the ${d.runtime} runtime said: ${d.message}. Check that the model runs; measure without memory otherwise.`,
   'runtime/native-only': (d) =>
     `${d.what} works with the native runtime only, got ${d.runtime}. Use the native runtime or leave it out.`,
+  'runtime/no-llama': () =>
+    'llama.cpp runs in Node alone, and no page can measure a GGUF model. Use the command line: lowbit evaluate model.gguf --data text.txt.',
   'runtime/not-built': (d) =>
     `The worker script ${d.path} does not exist. Run \`npm run build\` first: workers run from the build.`,
+  'runtime/peer-missing': (d) =>
+    `${d.what} runs in ${d.peer}, which is not installed. Install it beside lowbit: npm install ${d.peer}.`,
   'runtime/port-type': (d) =>
     `${d.port === undefined ? 'An input or output' : `'${d.port}'`} of ${d.model} is of type ${d.dtype}, which ONNX Runtime's JavaScript interface cannot hold. Add a Cast to float32 at that edge of the graph.`,
   'runtime/run-failed': (d) =>
