@@ -130,6 +130,13 @@ test('further ends of a generation become eot and eom', async () => {
   llama.close();
 });
 
+test('ends that llama.cpp knows by their text take no place', async () => {
+  const { tokens } = await read('qwen-3');
+  const ends = ['<|im_end|>', '<|endoftext|>'].map((text) => tokens.indexOf(text));
+  const { said } = await read('qwen-3', { 'generation_config.json': { eos_token_id: ends } });
+  expect([said.eos, said.eot, said.eom]).toEqual(['<|im_end|>', '<|im_end|>', undefined]);
+});
+
 test('what is put around a text: settings before the post-processor', async () => {
   const config = tokenizerConfig('llama-3');
   const without = { 'tokenizer_config.json': { ...config, add_bos_token: false, add_eos_token: true } };

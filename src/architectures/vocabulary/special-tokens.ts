@@ -96,7 +96,11 @@ export function specialTokens(
     const id = texts.map((text) => tokens.idOf(text)).find((at) => at !== undefined);
     if (id !== undefined && isSpecial(tokens, id)) found.set(role, id);
   }
-  const ends = endIds(sources).filter((id) => tokens.typeOf(id) !== undefined);
+  // Further ends of a generation, as far as llama.cpp does not know them by their text.
+  const ends = endIds(sources).filter((id) => {
+    const text = tokens.textOf(id);
+    return text !== undefined && (!found.has('eos') || !knownEnds.has(text));
+  });
   for (const role of ['eos', 'eot', 'eom'] as const) {
     const taken = [...found].filter(([other]) => ['eos', 'eot', 'eom'].includes(other)).map(([, id]) => id);
     const id = ends.find((end) => !taken.includes(end));
@@ -114,6 +118,8 @@ const endTexts = [
   ...['<|return|>', '<|call|>', '<|flush|>', '<|calls|>', '</s>', '[EOS]', '<eos>', '<turn|>'],
   ...['<|tool_response>', '[e~['],
 ];
+
+const knownEnds: ReadonlySet<string> = new Set([...roles.eot.texts, ...roles.eom.texts, ...endTexts]);
 
 /** Says which trained tokens llama.cpp takes for special ones by their text. */
 export function noteLookalikes(tokens: TokenList, onNote: (note: string) => void): void {

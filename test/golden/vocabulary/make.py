@@ -5,6 +5,9 @@ library (or SentencePiece, or tiktoken) makes of the texts in texts.json with th
     pip install tokenizers==0.23.3 sentencepiece==0.2.3 tiktoken==0.9.0
     LOWBIT_ASSETS=... python make.py
 
+The ids are those of the published files as the tokenizers library reads them, which transformers wraps. (Its version 5
+builds Llama's tokenizer anew instead: a text that begins with a space then gets no second one.)
+
 Writes byte-level.json, pieces-*.json, *.model and families/*.json beside itself. The corpus is docs-text/calib.txt of
 the assets and texts.json itself.
 
