@@ -13,11 +13,16 @@ const Q4_K = 12;
 /** The refusal; the source must not have been asked for more than it holds. */
 async function refusal(file: GgufBytes | Uint8Array): Promise<string> {
   const source = watchedSource(file instanceof GgufBytes ? file.bytes() : file, 'm.gguf');
-  const error = await openGguf(source).then(
+  const message = await messageOf(openGguf(source));
+  expect(source.asked).toBeLessThanOrEqual(source.size);
+  return message;
+}
+
+async function messageOf(run: Promise<unknown>): Promise<string> {
+  const error = await run.then(
     () => undefined,
     (e: unknown) => e,
   );
-  expect(source.asked).toBeLessThanOrEqual(source.size);
   if (error instanceof LowbitError && error.exitCode === 2) return error.message;
   throw error ?? new Error('it was read');
 }
@@ -162,6 +167,37 @@ describe('counts that lie', () => {
         "m.gguf is refused: the number of strings, booleans and inner arrays is 8388609, and the limit is 8388608, which no real model comes near. The file is damaged or hostile.",
         "m.gguf is refused: the number of strings, booleans and inner arrays is 8388609, and the limit is 8388608, which no real model comes near. The file is damaged or hostile.",
         "m.gguf is refused: the number of inner arrays is 65537, and the limit is 65536, which no real model comes near. The file is damaged or hostile.",
+      ]
+    `);
+  });
+
+  test('what a file of a terabyte could hold', async () => {
+    // It need not exist on a disk: a sparse file, or a server, says so at no cost.
+    const messages: string[] = [];
+    for (const head of [
+      oneKey(string).uint64(2 ** 39),
+      anArray(uint8, 2 ** 39),
+      anArray(float32, 2 ** 37),
+      anArray(string, 2 ** 36),
+      anArray(bool, 2 ** 36),
+      anArray(array, 2 ** 36),
+      file(2 ** 34),
+      file(0, 2 ** 34),
+    ]) {
+      const source = watchedSource(head.bytes(), 'm.gguf', 2 ** 40);
+      messages.push(await messageOf(openGguf(source)));
+      expect(source.asked).toBeLessThan(2 ** 17);
+    }
+    expect(messages).toMatchInlineSnapshot(`
+      [
+        "m.gguf is refused: the header is 549755813935, and the limit is 268435456, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the header is 549755813939, and the limit is 268435456, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the header is 549755813939, and the limit is 268435456, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the number of strings, booleans and inner arrays is 68719476736, and the limit is 8388608, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the number of strings, booleans and inner arrays is 68719476736, and the limit is 8388608, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the number of strings, booleans and inner arrays is 68719476736, and the limit is 8388608, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the number of tensors is 17179869184, and the limit is 262144, which no real model comes near. The file is damaged or hostile.",
+        "m.gguf is refused: the number of keys is 17179869184, and the limit is 65536, which no real model comes near. The file is damaged or hostile.",
       ]
     `);
   });

@@ -8,23 +8,27 @@ export interface WatchedSource extends ByteSource {
   readonly longest: number;
 }
 
-export function watchedSource(bytes: Uint8Array, name: string): WatchedSource {
+/** @param size what it claims to have: beyond `bytes` it is zeros */
+export function watchedSource(bytes: Uint8Array, name: string, size = bytes.byteLength): WatchedSource {
   const source = memorySource(bytes, name);
   let asked = 0;
   let longest = 0;
   return {
     name,
-    size: source.size,
+    size,
     get asked() {
       return asked;
     },
     get longest() {
       return longest;
     },
-    read(offset, length) {
+    async read(offset, length) {
       asked += length;
       longest = Math.max(longest, length);
-      return source.read(offset, length);
+      if (size === source.size) return source.read(offset, length);
+      const part = new Uint8Array(length);
+      part.set(bytes.subarray(offset, offset + length));
+      return part;
     },
   };
 }

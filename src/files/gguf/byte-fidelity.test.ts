@@ -13,6 +13,7 @@ import { memoryTensor } from '../memory-tensor.ts';
 import { storedBytes } from '../stored-size.ts';
 import { everyMetadata, everyTensor } from './every-type.test-data.ts';
 import type { GgufModel, Metadata } from './gguf.ts';
+import { layoutGguf } from './layout-gguf.ts';
 import { openGguf } from './open-gguf.ts';
 import { type WriteGgufOptions, writeGguf } from './write-gguf.ts';
 
@@ -82,6 +83,32 @@ test('rows and pieces of a tensor', async () => {
   await expect(tensor.read(5, 7)).rejects.toThrow(
     "Rows 5 to 7 of tensor 'blk.q4_k' were asked for, but it has 6. Ask for whole rows inside that range, the first before the last.",
   );
+});
+
+test('a file of 12 GiB: sizes and places before any data exist, and rows at the end of it', async () => {
+  const tensors = ['a', 'b', 'c'].map((name) => ({
+    name,
+    shape: [2 ** 20, 2 ** 10],
+    type: 'float32' as const,
+  }));
+  const layout = layoutGguf(everyMetadata, tensors);
+  const headerBytes = layout.header.byteLength;
+  expect(layout.sizeBytes).toBe(headerBytes + 3 * 2 ** 32);
+  expect(layout.tensors.map(({ offset }) => offset)).toEqual([0, 1, 2].map((i) => headerBytes + i * 2 ** 32));
+  const asked: [number, number][] = [];
+  const file = await openGguf({
+    name: 'large.gguf',
+    size: layout.sizeBytes,
+    async read(offset, length) {
+      asked.push([offset, length]);
+      const bytes = new Uint8Array(length);
+      bytes.set(layout.header.subarray(offset, offset + length));
+      return bytes;
+    },
+  });
+  expect(asked).toEqual([[0, 65536]]);
+  await file.tensors[2]!.read(2 ** 20 - 1, 2 ** 20);
+  expect(asked[1]).toEqual([layout.sizeBytes - 4096, 4096]);
 });
 
 describe.skipIf(whyNoOracle() !== undefined)("ggml's reader and writer", () => {
