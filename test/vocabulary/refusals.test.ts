@@ -188,6 +188,10 @@ describe('kinds that are not converted', () => {
     expect(await refusal(inner)).toMatch(
       /cuts text before every space, yet has tokens with spaces inside \(▁▁/,
     );
+    const unmarked = changed('llama-2', (json) => (json.normalizer = null));
+    expect(await refusal(unmarked)).toBe(
+      `The tokenizer of tokenizer.json does not write spaces as ▁, ${ending}`,
+    );
     const behind = trained(pieces(['a', 0, 1]), [3, 2], [24, 1]);
     expect(await refusal({ 'tokenizer.model': behind })).toBe(
       `The tokenizer of tokenizer.model puts spaces behind words, ${ending}`,

@@ -40,6 +40,9 @@ export function pieceBpe(
     { score: ADDED_SCORE },
   );
   checkByteTokens(tokens);
+  if (!model.byteFallback) {
+    onNote('The tokenizer makes unknown characters the unknown token; llama.cpp writes their bytes.');
+  }
   noteAddedTokens(added, onNote);
   if (spacing.splitsAtSpaces) checkInnerSpaces(model, tokens);
   noteSpacing(spacing, onNote);

@@ -23,16 +23,17 @@ export interface PieceSpacing {
   readonly rewrites: readonly string[];
 }
 
-type Draft = { -readonly [K in keyof PieceSpacing]: PieceSpacing[K] };
+type Draft = { -readonly [K in keyof PieceSpacing]: PieceSpacing[K] } & { writesSpaces: boolean };
 /** False when it is a step that has no counterpart. */
 type Rule = (step: Step, draft: Draft) => boolean;
 
 /**
  * Reads normalizer and pre-tokenizer of a tokenizer.json that writes spaces as ▁.
- * @throws vocabulary/unknown-normalizer, vocabulary/unknown-pre-tokenizer
+ * @throws vocabulary/unknown-normalizer, vocabulary/unknown-pre-tokenizer, vocabulary/unsupported
  */
 export function pieceSpacing({ file, normalizer, preTokenizer }: TokenizerJson): PieceSpacing {
   const draft: Draft = {
+    writesSpaces: false,
     prefix: false,
     prefixOnce: false,
     prefixIfNone: false,
@@ -50,6 +51,8 @@ export function pieceSpacing({ file, normalizer, preTokenizer }: TokenizerJson):
     const known = Object.keys(cutters);
     fail('vocabulary/unknown-pre-tokenizer', { file, got: preTokenizer.map(describeStep), known });
   }
+  if (!draft.writesSpaces)
+    fail('vocabulary/unsupported', { file, what: `does not write spaces as ${SPACE}` });
   return draft;
 }
 
@@ -65,7 +68,10 @@ const normalizers: Readonly<Record<string, Rule>> = {
   },
   Replace(step, draft) {
     const pattern = patternOf(step);
-    if (pattern?.text === ' ' && !pattern.regex) return step.content === SPACE;
+    if (pattern?.text === ' ' && !pattern.regex) {
+      draft.writesSpaces = true;
+      return step.content === SPACE;
+    }
     draft.removesExtraSpaces = true;
     return pattern?.text === ' {2,}' && (step.content === SPACE || step.content === ' ');
   },
@@ -88,6 +94,7 @@ const cutters: Readonly<Record<string, Rule>> = {
     draft.prefixIfNone = scheme !== 'never';
     draft.prefixOnce = scheme === 'first';
     draft.splitsAtSpaces = step.split !== false;
+    draft.writesSpaces = true;
     return (step.replacement ?? SPACE) === SPACE && ['always', 'first', 'never'].includes(String(scheme));
   },
   WhitespaceSplit(_step, draft) {
