@@ -31,14 +31,14 @@ async function bytesOf(model: GgufModel, options?: WriteGgufOptions): Promise<Ui
 
 const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
 
-const vocabularies = ['gpt-2', 'llama-spm', 'phi-3'].map((n) =>
-  join(assets, `gguf-vocab/ggml-vocab-${n}.gguf`),
-);
+const vocabulary = (name: string) => join(assets, `gguf-vocab/ggml-vocab-${name}.gguf`);
 
-test.skipIf(!existsSync(vocabularies[0]!)).each(vocabularies)('%s', async (path) => {
-  const bytes = new Uint8Array(await readFile(path));
-  const file = await openGguf(memorySource(bytes, path));
-  expect(same(await bytesOf(file), bytes)).toBe(true);
+describe.skipIf(!existsSync(vocabulary('gpt-2')))('files of llama.cpp (LOWBIT_ASSETS)', () => {
+  test.each(['gpt-2', 'llama-spm', 'phi-3'])('the vocabulary of %s', async (name) => {
+    const bytes = new Uint8Array(await readFile(vocabulary(name)));
+    const file = await openGguf(memorySource(bytes, name));
+    expect(same(await bytesOf(file), bytes)).toBe(true);
+  });
 });
 
 test('every type of metadata and of tensor comes back as it was', async () => {
