@@ -12,6 +12,7 @@ import { readRope } from './rope-settings.ts';
 import { samplingKeys } from './sampling-keys.ts';
 import { withoutFloat8 } from './scaled-float8.ts';
 import { Sizes } from './sizes.ts';
+import { withoutTiedOutput } from './tied-output.ts';
 import { readVocabulary } from './vocabulary/index.ts';
 
 export interface ConvertOptions {
@@ -61,7 +62,8 @@ export async function convertCheckpoint(
   try {
     const { tensors: named, leftOut } = checkpointTensors(weights.tensors, family);
     if (leftOut > 0) note(`${leftOut} tensors of other parts than the text model are left out.`);
-    const tensors = withoutFloat8(named, CONFIG, quantized?.blockSize);
+    const values = withoutFloat8(named, CONFIG, quantized?.blockSize);
+    const tensors = await withoutTiedOutput(values, { family, architecture, config });
     const facts: ModelFacts = { family, architecture, config, sizes, rope, has: (t) => tensors.has(t) };
     const model = bindModel(facts, tensors, name ?? nameOf(config) ?? family.name, sampling, note);
     const words = vocabulary

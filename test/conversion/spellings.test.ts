@@ -67,6 +67,17 @@ test('frequencies and masks are computed anew', async () => {
   await expectSame('gpt2', await spelled(readCase('gpt2'), rename, {}, masks));
 });
 
+test('a tied output that is stored beside the embedding', async () => {
+  const given = readCase('gemma2');
+  const row = given.tensors.find(([name]) => name === 'model.embed_tokens.weight')!;
+  const output = { ...tinyTensor(row), name: 'lm_head.weight' };
+  await expectSame('gemma2', await spelled(given, String, {}, [output]));
+  const other = zeros('lm_head.weight', row[1]);
+  await expect(convert(await spelled(given, String, {}, [other]))).rejects.toThrow(
+    "Gemma2ForCausalLM with lm_head.weight = another matrix than the embedding has no GGUF form: llama.cpp's graph 'gemma2' wants the embedding as its output, and would load the file and answer wrongly. Use the checkpoint as it is, or one without this setting.",
+  );
+});
+
 describe('models that see', () => {
   const parts = (prefix: string) => [
     zeros(`${prefix}vision_tower.vision_model.embeddings.patch_embedding.weight`, [4, 4]),
