@@ -28,8 +28,10 @@ export function bindModel(
 ): BoundModel {
   const { family } = facts;
   checkRequirements(facts);
+  // First the tensors: the sizes that config.json claims are then those of real data.
+  const fromRows = bindTensors(facts, tensors);
   const positions = ropeKeys(facts);
-  const bound = [...positions.tensors, ...bindTensors(facts, tensors)];
+  const bound = [...positions.tensors, ...fromRows];
   for (const note of [...(family.notes?.(facts) ?? []), ...positions.notes]) onNote(note);
   const own = family.hyperparameters.flatMap(({ key, value }) => {
     const given = value(facts);

@@ -46,13 +46,18 @@ export class CheckpointConfig {
     );
   }
 
-  /** A finite number. @throws checkpoint/config */
-  number(...keys: readonly string[]): number {
-    return this.optionalNumber(...keys) ?? this.#refuse(keys, undefined, 'a number');
-  }
-
   optionalNumber(...keys: readonly string[]): number | undefined {
     return this.#checked(keys, 'a number', (v): v is number => Number.isFinite(v));
+  }
+
+  /** A number above 0. @throws checkpoint/config */
+  positive(...keys: readonly string[]): number {
+    return this.optionalPositive(...keys) ?? this.#refuse(keys, undefined, 'a number above 0');
+  }
+
+  optionalPositive(...keys: readonly string[]): number | undefined {
+    const is = (v: unknown): v is number => Number.isFinite(v) && (v as number) > 0;
+    return this.#checked(keys, 'a number above 0', is);
   }
 
   /** False where it is absent. */
@@ -85,11 +90,6 @@ export class CheckpointConfig {
     const isList = (v: unknown): v is string[] =>
       Array.isArray(v) && v.length >= length && v.every((item) => typeof item === 'string');
     return this.#checked([key], `a list of ${length} names`, isList)?.slice(0, length);
-  }
-
-  /** The object under a key as a config of its own, named `key` in messages. */
-  inside(key: string, defaults: JsonObject = {}): CheckpointConfig {
-    return new CheckpointConfig(`${this.file}, ${key}`, this.optionalObject(key) ?? {}, defaults);
   }
 
   #checked<T>(keys: readonly string[], wanted: string, is: (value: unknown) => value is T): T | undefined {

@@ -27,13 +27,13 @@ export const headWidthKeys: readonly Hyperparameter[] = [
 /** Root mean square norms. */
 export const rmsNormKey: Hyperparameter = {
   key: 'attention.layer_norm_rms_epsilon',
-  value: ({ config }) => float32(config.number('rms_norm_eps')),
+  value: ({ config }) => float32(config.positive('rms_norm_eps')),
 };
 
 /** Norms that take the mean away. */
 export const layerNormKey: Hyperparameter = {
   key: 'attention.layer_norm_epsilon',
-  value: ({ config }) => float32(config.number('layer_norm_eps', 'layer_norm_epsilon', 'norm_eps')),
+  value: ({ config }) => float32(config.positive('layer_norm_eps', 'layer_norm_epsilon', 'norm_eps')),
 };
 
 export const expertKeys: readonly Hyperparameter[] = [

@@ -41,7 +41,7 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
   linear: (_, { parameters }) => ({
     keys: [
       ['rope.scaling.type', text('linear')],
-      ['rope.scaling.factor', float32(parameters.number('factor'))],
+      ['rope.scaling.factor', float32(parameters.positive('factor'))],
     ],
   }),
 
@@ -53,7 +53,7 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
 
   yarn(facts, { parameters }) {
     const original = parameters.count('original_max_position_embeddings');
-    const factor = parameters.optionalNumber('factor') ?? facts.sizes.get('positions') / original;
+    const factor = parameters.optionalPositive('factor') ?? facts.sizes.get('positions') / original;
     const ramp = [
       ['beta_fast', 32],
       ['beta_slow', 1],
@@ -70,7 +70,7 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
       parameters.optionalNumber('mscale_all_dim'),
     ];
     const attention =
-      parameters.optionalNumber('attention_factor') ??
+      parameters.optionalPositive('attention_factor') ??
       (scale && scaleAll ? growth(factor, scale) / growth(factor, scaleAll) : growth(factor));
     // llama.cpp applies the growth by itself; the key is what comes on top.
     const onTop = attention / growth(factor);
@@ -91,9 +91,9 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
     const { parameters, theta } = rope;
     const count = turned(facts, rope);
     const [factor, low, high] = [
-      parameters.number('factor'),
-      parameters.number('low_freq_factor'),
-      parameters.number('high_freq_factor'),
+      parameters.positive('factor'),
+      parameters.positive('low_freq_factor'),
+      parameters.positive('high_freq_factor'),
     ];
     const original = parameters.count('original_max_position_embeddings');
     const values = Array.from({ length: count / 2 }, (_, i) => {
@@ -110,9 +110,9 @@ const scalings: { readonly [K in RopeKind]: (facts: ModelFacts, rope: LayerRope)
     const { parameters } = rope;
     const count = turned(facts, rope) / 2;
     const original = parameters.count('original_max_position_embeddings');
-    const factor = parameters.optionalNumber('factor') ?? facts.sizes.get('positions') / original;
+    const factor = parameters.optionalPositive('factor') ?? facts.sizes.get('positions') / original;
     const attention =
-      parameters.optionalNumber('attention_factor') ??
+      parameters.optionalPositive('attention_factor') ??
       (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original)));
     return {
       keys: [

@@ -62,7 +62,7 @@ export function readRope(config: CheckpointConfig, abilities: RopeAbilities): Ro
     );
     const kind = parameters.optionalText('rope_type', 'type') ?? 'default';
     return {
-      theta: parameters.optionalNumber('rope_theta') ?? theta,
+      theta: parameters.optionalPositive('rope_theta') ?? theta,
       kind: abilities.aliases?.[kind] ?? kind,
       partial:
         parameters.optionalNumber('partial_rotary_factor') ??
@@ -72,12 +72,12 @@ export function readRope(config: CheckpointConfig, abilities: RopeAbilities): Ro
       parameters,
     };
   };
-  const theta = config.optionalNumber('rope_theta', 'rotary_emb_base') ?? abilities.theta;
+  const theta = config.optionalPositive('rope_theta', 'rotary_emb_base') ?? abilities.theta;
   const full = byLayer
     ? read((given.full_attention as object | null) ?? {}, 'rope_parameters.full_attention', theta)
     : read(flat, name, theta);
   if (abilities.slidingTheta === undefined) return { full };
-  const local = config.optionalNumber('rope_local_base_freq') ?? abilities.slidingTheta;
+  const local = config.optionalPositive('rope_local_base_freq') ?? abilities.slidingTheta;
   const own = byLayer ? ((given.sliding_attention as object | null) ?? {}) : {};
   return { full, sliding: read(own, 'rope_parameters.sliding_attention', local) };
 }

@@ -76,7 +76,7 @@ describe('config.json', () => {
       `"checkpoint/config: 'vocab_size' in config.json is -1, but a positive whole number is wanted. Copy or download the file again, or correct it."`,
     );
     expect(await withConfig({ rms_norm_eps: null })).toMatchInlineSnapshot(
-      `"checkpoint/config: 'rms_norm_eps' in config.json is nothing, but a number is wanted. Copy or download the file again, or correct it."`,
+      `"checkpoint/config: 'rms_norm_eps' in config.json is nothing, but a number above 0 is wanted. Copy or download the file again, or correct it."`,
     );
   });
   test('has sizes that do not fit each other', async () => {
@@ -95,6 +95,20 @@ describe('config.json', () => {
   test('has more experts than the checkpoint', async () => {
     expect(await withConfig({ num_local_experts: 2e9 }, 'mixtral')).toMatchInlineSnapshot(
       `"checkpoint/tensor-shape: Tensor 'model.layers.0.block_sparse_moe.gate.weight' has the shape [4, 64], but by config.json it is [2000000000, 64]. The two belong to different models; take both from one."`,
+    );
+  });
+  test('has a rotary factor or base that is none', async () => {
+    expect(await withConfig({ rope_parameters: { rope_type: 'linear', factor: 0 } })).toMatchInlineSnapshot(
+      `"checkpoint/config: 'factor' in config.json, rope_parameters is 0, but a number above 0 is wanted. Copy or download the file again, or correct it."`,
+    );
+    expect(await withConfig({ rope_parameters: { rope_theta: -1 } })).toMatchInlineSnapshot(
+      `"checkpoint/config: 'rope_theta' in config.json, rope_parameters is -1, but a number above 0 is wanted. Copy or download the file again, or correct it."`,
+    );
+  });
+  test('has a head as wide as no tensor', async () => {
+    const rope = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    expect(await withConfig({ head_dim: 2e9, rope_parameters: rope })).toMatchInlineSnapshot(
+      `"checkpoint/tensor-shape: Tensor 'model.layers.0.self_attn.q_proj.weight' has the shape [64, 64], but by config.json it is [8000000000, 64]. The two belong to different models; take both from one."`,
     );
   });
   test('has factors for another number of frequencies', async () => {

@@ -36,7 +36,7 @@ function queryFactor({ config, sizes, family }: ModelFacts): number {
     sizes.get('layers') === largest[family.architecture]
       ? Math.trunc(sizes.get('hidden') / sizes.get('heads'))
       : sizes.get('headDim');
-  return Math.sqrt(ofGraph / config.number('query_pre_attn_scalar'));
+  return Math.sqrt(ofGraph / config.positive('query_pre_attn_scalar'));
 }
 
 const softcap: Hyperparameter = numberKey('final_logit_softcapping', 'final_logit_softcapping');
