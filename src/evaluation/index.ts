@@ -1,7 +1,11 @@
 /** What a model is worth and what its bits cost: metrics, agreement, latency, memory, limits. */
+
+export { openLanguageModel } from '#evaluation-platform';
 export * from './check-finite.ts';
 export * from './compare-layers.ts';
 export * from './compare-models.ts';
+export type * from './language/language-model.ts';
+export * from './language/perplexity.ts';
 export * from './latency.ts';
 export * from './limits.ts';
 export * from './memory.ts';
