@@ -34,7 +34,7 @@ export const convertCommand: Command = {
   examples: [
     'lowbit convert ./checkpoint --to gguf:f16 -o model.f16.gguf',
     'lowbit convert model-00001-of-00003.gguf --to gguf -o model.gguf',
-    'lowbit convert model.gguf --to gguf --split-max-size 2G -o parts/model.gguf',
+    'lowbit convert model.gguf --to gguf --split-max-size 2G -o parts/',
     'lowbit convert model.gguf --to gguf --override-kv general.name=str:mine -o mine.gguf',
   ],
   async execute(run) {

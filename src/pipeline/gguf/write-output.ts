@@ -6,7 +6,7 @@ import type { GgufRun } from './quantize-gguf.ts';
 import { verifyGguf } from './verify-gguf.ts';
 
 /** How often what is finished is brought to disk and noted: what a killed run loses at most. */
-const REMEMBER_MS = 2000;
+const REMEMBER_MS = 1000;
 
 /** Writes one output, verifies it and gives it its name. */
 export async function writeOutput(
