@@ -4,6 +4,7 @@ import {
   chooseCodes, FROMS, INVERSES, MINIMA, packFifthBits, packNibbles, packQ2, packScales6, SCALES, unpackScales6,
   unpackScalesQ2, valuesNibbles, valuesQ2,
 } from './shared/k-affine-blocks';
+import { fitGroups, halfD, halfMin, roundCodes, storeParameters } from './shared/k-affine-fit';
 import { FACTORS, STORED, storeScales, VALUES, WEIGHTS } from './shared/k-affine-scales';
 import { FROM, INVERSE, MINIMUM, nearestInt, place, SCALE, search, W, WEIGHT, X } from './shared/k-affine-search';
 
@@ -12,25 +13,6 @@ export * from './shared/block-io';
 // What the searches of up to four super-blocks kept: f32 [4, 16].
 const KEPT_INVERSES = memory.data(4 * 64, 16);
 const KEPT_FROMS = memory.data(4 * 64, 16);
-
-function searchQ2(): void {
-  if (!search(16, 3, -0.5, 0.1, 15, true, false)) search(16, 3, -0.5, 0.1, 15, true, true);
-}
-function searchQ4(): void {
-  if (!search(32, 15, -1, 0.1, 20, false, false)) search(32, 15, -1, 0.1, 20, false, true);
-}
-function searchQ5(): void {
-  if (!search(32, 31, -0.5, 0.1, 15, false, false)) search(32, 31, -0.5, 0.1, 15, false, true);
-}
-function searchWeightedQ2(): void {
-  if (!search(16, 3, -0.9, 0.05, 36, false, false)) search(16, 3, -0.9, 0.05, 36, false, true);
-}
-function searchWeightedQ4(): void {
-  if (!search(32, 15, -0.9, 0.05, 36, false, false)) search(32, 15, -0.9, 0.05, 36, false, true);
-}
-function searchWeightedQ5(): void {
-  if (!search(32, 31, -0.9, 0.05, 36, false, false)) search(32, 31, -0.9, 0.05, 36, false, true);
-}
 
 /** ggml's weights without importance: |x|, and of the types with groups of 32 the group's rms + |x|. */
 // @ts-ignore: decorator
@@ -157,9 +139,9 @@ const GROUP_MINIMA = memory.data(64, 16);
     for (let g: usize = 0; g < groups; g += 8) {
       place(values + g * (size << 2), size, X);
       weighPlain(size);
-      if (top == 3) searchQ2();
-      else if (top == 15) searchQ4();
-      else searchQ5();
+      if (top == 3) search(16, 3, -0.5, 0.1, 15, true);
+      else if (top == 15) search(32, 15, -1, 0.1, 20, false);
+      else search(32, 31, -0.5, 0.1, 15, false);
       for (let i: usize = 0; i < 32; i += 16) {
         const to = (g << 2) + i;
         v128.store(GROUP_SCALES + to, v128.load(SCALE + i));
@@ -201,9 +183,7 @@ const GROUP_MINIMA = memory.data(64, 16);
         place(x + g * (size << 2), size, X);
         place(importance + column + g * (size << 2), size, W);
         weighImportance(size, variance);
-        if (top == 3) searchWeightedQ2();
-        else if (top == 15) searchWeightedQ4();
-        else searchWeightedQ5();
+        search(size, <f32>top, -0.9, 0.05, 36, false);
         for (let i: usize = 0; i < 8; i++) {
           const lane = <usize>b << 2;
           const group = (g + i) << 5;
@@ -243,25 +223,99 @@ function storeScales6(): void {
   storeScales(8, 63);
 }
 
+// Starts of best search, as in the twins: levels and shift.
+const STARTS2 = memory.data<f32>([
+  3.8, 0.45, 3.4, 0.45, 3.45, 0, 3.6, 0.15, 3.2, 0.45, 2.9, -0.15, 3.25, -0.2, 3.05, 0.1, 2.35, -0.85, 3.6, 0.45, 3.8, 0.35,
+  3, -0.45,
+], 16);
+const STARTS4 = memory.data<f32>([
+  15.1, 0.05, 15.25, 0.45, 15.45, 0, 14.3, 0.15, 15.55, 0.45, 15, -0.15, 15.2, -0.25, 14.1, -0.8, 15, 0.15, 14.1, -1.1,
+  15.75, 0.35, 13.6, 0.25,
+], 16);
+const STARTS5 = memory.data<f32>([
+  31.4, 0.25, 30.4, 0.2, 31.2, 0.3, 31.2, -0.1, 29.6, -0.7, 30, 0.2, 30.05, -1.15, 30.75, -0.1, 31.2, -0.25, 31.2, 0,
+  31.25, 0.45, 29.85, -1.05,
+], 16);
+// Its neighbours of a stored scale and minimum.
+const MOVES = memory.data<f32>([0, 0, -1, 0, 1, 0, -1, 1, 1, -1, 0, 1, 0, -1], 16);
+
+/** Best search of one super-block that is in X, and W where weighted. */
+// @ts-ignore: decorator
+@inline function fitBest(
+  groups: usize, size: usize, top: f32, scaleTop: f32, levelStep: f32, starts: usize, weighted: bool,
+): void {
+  for (let half: usize = 0; half < groups >> 3; half++) fitGroups(half, size, top, weighted, starts, 12);
+  storeParameters(groups, size, top, scaleTop, weighted, levelStep, MOVES, 7);
+}
+function fitPlain(groups: usize, size: usize, top: f32, scaleTop: f32, levelStep: f32, starts: usize): void {
+  fitBest(groups, size, top, scaleTop, levelStep, starts, false);
+}
+function fitWeighted(groups: usize, size: usize, top: f32, scaleTop: f32, levelStep: f32, starts: usize): void {
+  fitBest(groups, size, top, scaleTop, levelStep, starts, true);
+}
+
+/** Whether any of 256 weights is above zero. */
+function anyWeight(importance: usize): bool {
+  for (let i: usize = 0; i < 1024; i += 16) {
+    if (v128.any_true(f32x4.gt(v128.load(importance + i), f32x4.splat(0)))) return true;
+  }
+  return false;
+}
+
+// @ts-ignore: decorator
+@inline function encodeBest(
+  values: usize, bytes: usize, blocks: i32, blockBytes: usize, top: i32, importance: usize, length: i32,
+): void {
+  const size: usize = top == 3 ? 16 : 32;
+  const groups: usize = top == 3 ? 16 : 8;
+  const rowBytes = <usize>length << 2;
+  let column: usize = 0;
+  for (let block = 0; block < blocks; block++, values += 1024, bytes += blockBytes) {
+    const weighted = importance != 0 && anyWeight(importance + column);
+    for (let g: usize = 0; g < groups; g += 8) {
+      const to = g << 6;
+      place(values + g * (size << 2), size, X + to);
+      if (weighted) place(importance + column + g * (size << 2), size, W + to);
+    }
+    const scaleTop: f32 = top == 3 ? 15 : 63;
+    const levelStep: f32 = top == 3 ? 0.5 : 1;
+    const starts = top == 3 ? STARTS2 : top == 15 ? STARTS4 : STARTS5;
+    if (weighted) fitWeighted(groups, size, <f32>top, scaleTop, levelStep, starts);
+    else fitPlain(groups, size, <f32>top, scaleTop, levelStep, starts);
+    const halves = bytes + (top == 3 ? 80 : 0);
+    store<u16>(halves, <u16>halfD);
+    store<u16>(halves, <u16>halfMin, 2);
+    if (top != 3) packScales6(bytes + 4);
+    roundCodes(values, size, <f32>top, halfValue(halfD), halfValue(halfMin));
+    pack(bytes, top);
+    column += 1024;
+    if (column == rowBytes) column = 0;
+  }
+}
+
+// @ts-ignore: decorator
+@inline function encode(
+  values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool, blockBytes: usize, top: i32,
+): void {
+  const blocks = rows * (length >> 8);
+  if (best) encodeBest(values, bytes, blocks, blockBytes, top, importance, length);
+  else if (importance == 0) encodePlain(values, bytes, blocks, blockBytes, top);
+  else encodeWeighted(values, bytes, blocks, blockBytes, top, importance, length);
+}
+
 /** values: f32 [rows, length]; bytes: the blocks; importance: f32 [length], or 0. */
 export function encode_q2_k(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
-  const blocks = rows * (length >> 8);
-  if (importance == 0) encodePlain(values, bytes, blocks, 84, 3);
-  else encodeWeighted(values, bytes, blocks, 84, 3, importance, length);
+  encode(values, bytes, rows, length, importance, best, 84, 3);
 }
 
 /** As encode_q2_k. */
 export function encode_q4_k(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
-  const blocks = rows * (length >> 8);
-  if (importance == 0) encodePlain(values, bytes, blocks, 144, 15);
-  else encodeWeighted(values, bytes, blocks, 144, 15, importance, length);
+  encode(values, bytes, rows, length, importance, best, 144, 15);
 }
 
 /** As encode_q2_k. */
 export function encode_q5_k(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
-  const blocks = rows * (length >> 8);
-  if (importance == 0) encodePlain(values, bytes, blocks, 176, 31);
-  else encodeWeighted(values, bytes, blocks, 176, 31, importance, length);
+  encode(values, bytes, rows, length, importance, best, 176, 31);
 }
 
 /** bytes: the blocks; values: f32 [count]. */

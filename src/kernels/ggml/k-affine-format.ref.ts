@@ -34,6 +34,15 @@ export interface KAffineFormat {
     /** Largest stored scale that is passed on to be packed. */
     readonly limits: { readonly plain: number; readonly weighted: number };
   };
+  /** Best search. */
+  readonly fit: {
+    /** Starts of a group's fit: code = (x - min) · levels / range - shift, which stays in 0 .. top. */
+    readonly starts: readonly (readonly [levels: number, shift: number])[];
+    /** The steps in which d and dmin are tried: largest / (scaleTop + step · k), k = -10 .. 9. */
+    readonly levelStep: number;
+    /** Neighbours of a stored scale and minimum that are tried; the minimum moves as the scale wants, and by this. */
+    readonly moves: readonly (readonly [scale: number, minimum: number])[];
+  };
   /** Parameters and codes [256] to the bytes of a super-block. */
   pack(parameters: KAffineParameters, codes: Uint8Array, out: Uint8Array): void;
   /** The reverse; codes are written. */

@@ -1,5 +1,6 @@
 import type { BlockTwin } from './block-twin.ts';
 import { halfBits, halfValue } from './half.ref.ts';
+import { fitKAffine, roundKAffine, valueKAffine } from './k-affine-fit.ref.ts';
 import { type KAffineFormat, type KAffineParameters, SUPER_BLOCK } from './k-affine-format.ref.ts';
 import { nearestInt, searchGroup, storeByLargest, storeBySearch } from './k-affine-search.ref.ts';
 
@@ -70,24 +71,25 @@ function referenceSearch(
 
 /** The twin of one type with scales and minima. */
 export function kAffineTwin(format: KAffineFormat): BlockTwin {
-  const { bytes, group } = format;
+  const { bytes } = format;
   const codes = new Uint8Array(SUPER_BLOCK);
   return {
     encode(values, importance, search, out) {
       for (let at = 0, to = 0; at < values.length; at += SUPER_BLOCK, to += bytes) {
         const x = values.subarray(at, at + SUPER_BLOCK);
         const w = importance?.subarray(at, at + SUPER_BLOCK);
-        const parameters = referenceSearch(format, x, w, codes);
+        let parameters: KAffineParameters;
+        if (search === 'best') {
+          parameters = fitKAffine(format, x, w);
+          for (let i = 0; i < SUPER_BLOCK; i++) codes[i] = roundKAffine(format, parameters, i, x[i]!);
+        } else parameters = referenceSearch(format, x, w, codes);
         format.pack(parameters, codes, out.subarray(to, to + bytes));
       }
     },
     decode(encoded, out) {
       for (let at = 0, from = 0; at < out.length; at += SUPER_BLOCK, from += bytes) {
-        const { d, dmin, scales, minima } = format.unpack(encoded.subarray(from, from + bytes), codes);
-        for (let i = 0; i < SUPER_BLOCK; i++) {
-          const g = Math.floor(i / group);
-          out[at + i] = f(f(f(d * scales[g]!) * codes[i]!) - f(dmin * minima[g]!));
-        }
+        const parameters = format.unpack(encoded.subarray(from, from + bytes), codes);
+        for (let i = 0; i < SUPER_BLOCK; i++) out[at + i] = valueKAffine(format, parameters, i, codes[i]!);
       }
     },
   };

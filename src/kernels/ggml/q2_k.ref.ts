@@ -20,6 +20,32 @@ export const q2KFormat: KAffineFormat = {
     variance: 1,
     limits: { plain: 255, weighted: 255 },
   },
+  fit: {
+    starts: [
+      [3.8, 0.45],
+      [3.4, 0.45],
+      [3.45, 0],
+      [3.6, 0.15],
+      [3.2, 0.45],
+      [2.9, -0.15],
+      [3.25, -0.2],
+      [3.05, 0.1],
+      [2.35, -0.85],
+      [3.6, 0.45],
+      [3.8, 0.35],
+      [3, -0.45],
+    ],
+    levelStep: 0.5,
+    moves: [
+      [0, 0],
+      [-1, 0],
+      [1, 0],
+      [-1, 1],
+      [1, -1],
+      [0, 1],
+      [0, -1],
+    ],
+  },
   pack(parameters, codes, out) {
     out.fill(0);
     for (let g = 0; g < 16; g++) out[g] = parameters.scales[g]! | (parameters.minima[g]! << 4);

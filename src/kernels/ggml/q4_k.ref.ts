@@ -26,6 +26,32 @@ export const q4KFormat: KAffineFormat = {
     variance: 2,
     limits: { plain: 63, weighted: 255 },
   },
+  fit: {
+    starts: [
+      [15.1, 0.05],
+      [15.25, 0.45],
+      [15.45, 0],
+      [14.3, 0.15],
+      [15.55, 0.45],
+      [15, -0.15],
+      [15.2, -0.25],
+      [14.1, -0.8],
+      [15, 0.15],
+      [14.1, -1.1],
+      [15.75, 0.35],
+      [13.6, 0.25],
+    ],
+    levelStep: 1,
+    moves: [
+      [0, 0],
+      [-1, 0],
+      [1, 0],
+      [-1, 1],
+      [1, -1],
+      [0, 1],
+      [0, -1],
+    ],
+  },
   pack(parameters, codes, out) {
     out.fill(0);
     packHalves(parameters, out, 0);

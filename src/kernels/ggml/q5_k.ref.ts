@@ -31,6 +31,32 @@ export const q5KFormat: KAffineFormat = {
     variance: 2,
     limits: { plain: 63, weighted: 63 },
   },
+  fit: {
+    starts: [
+      [31.4, 0.25],
+      [30.4, 0.2],
+      [31.2, 0.3],
+      [31.2, -0.1],
+      [29.6, -0.7],
+      [30, 0.2],
+      [30.05, -1.15],
+      [30.75, -0.1],
+      [31.2, -0.25],
+      [31.2, 0],
+      [31.25, 0.45],
+      [29.85, -1.05],
+    ],
+    levelStep: 1,
+    moves: [
+      [0, 0],
+      [-1, 0],
+      [1, 0],
+      [-1, 1],
+      [1, -1],
+      [0, 1],
+      [0, -1],
+    ],
+  },
   pack(parameters, codes, out) {
     out.fill(0);
     packHalves(parameters, out, 0);

@@ -8,6 +8,7 @@
 export const X = memory.data(32 * 32, 16);
 /** Weights of the squared errors, in the same places. */
 export const W = memory.data(32 * 32, 16);
+// Codes of the inverse scale at hand, as floats.
 const CODES = memory.data(32 * 32, 16);
 
 /** What the search found, f32 [8] each: x = SCALE * code - MINIMUM. */
@@ -50,14 +51,16 @@ export const WEIGHT = memory.data(32, 16);
   return i32x4.sub(bits, i32x4.splat(0x400000));
 }
 
-/** The code of a value that was divided by the scale, 0 .. top, as float. */
+/** Codes of INVERSE * (x - MIN), 0 .. top, for any float. */
 // @ts-ignore: decorator
-@inline function code(v: v128, top: f32, any: bool): v128 {
-  if (any) {
-    const l = i32x4.max_s(i32x4.splat(0), i32x4.min_s(i32x4.splat(<i32>top), nearestInt(v)));
-    return f32x4.convert_i32x4_s(l);
-  }
-  return f32x4.pmin(f32x4.splat(top), f32x4.pmax(f32x4.splat(0), f32x4.nearest(v)));
+@inline function anyCode(v: v128, top: v128): v128 {
+  return f32x4.pmin(top, f32x4.convert_i32x4_s(i32x4.max_s(i32x4.splat(0), nearestInt(v))));
+}
+
+/** The same where |v| < 2^22 and v < top + 1/2. */
+// @ts-ignore: decorator
+@inline function openCode(v: v128): v128 {
+  return f32x4.pmax(f32x4.splat(0), f32x4.nearest(v));
 }
 
 // @ts-ignore: decorator
@@ -65,33 +68,48 @@ export const WEIGHT = memory.data(32, 16);
   return absolute ? f32x4.abs(difference) : f32x4.mul(difference, difference);
 }
 
-/**
- * One search over `steps` + 1 inverse scales (top + first + step * k) / range.
- * @param any false: right only where |x - min| / scale stays below 2^22, which the result tells; true: always
- */
+/** Where a code of the smallest value leaves the range of a plain rounding; the largest value has code ~ top. */
 // @ts-ignore: decorator
-@inline export function search(
-  size: usize, top: f32, first: f32, step: f32, steps: i32, absolute: bool, any: bool,
+@inline function inRange(inverse: v128, low: v128, min: v128): v128 {
+  return f32x4.lt(f32x4.abs(f32x4.mul(inverse, f32x4.sub(low, min))), f32x4.splat(4194303));
+}
+
+/** One of ggml's searches of a group; the inverse scales are (top + first + step * k) / range, k = 0 .. steps. */
+export function search(size: usize, top: f32, first: f32, step: f32, steps: i32, absolute: bool): void {
+  const end = size << 5;
+  const fine = absolute ? searchAbsolute(end, top, first, step, steps) : searchSquared(end, top, first, step, steps);
+  if (!fine) searchAny(end, top, first, step, steps, absolute);
+}
+function searchSquared(end: usize, top: f32, first: f32, step: f32, steps: i32): bool {
+  return searchBy(end, top, first, step, steps, false, false);
+}
+function searchAbsolute(end: usize, top: f32, first: f32, step: f32, steps: i32): bool {
+  return searchBy(end, top, first, step, steps, true, false);
+}
+function searchAny(end: usize, top: f32, first: f32, step: f32, steps: i32, absolute: bool): void {
+  searchBy(end, top, first, step, steps, absolute, true);
+}
+
+/** @param any false: right only where codes stay in the range of a plain rounding, which the result tells */
+// @ts-ignore: decorator
+@inline function searchBy(
+  end: usize, top: f32, first: f32, step: f32, steps: i32, absolute: bool, any: bool,
 ): bool {
   const zero = f32x4.splat(0);
-  const end = size << 5;
-  let a = v128.load(X);
-  let b = v128.load(X, 16);
-  let wA = v128.load(W);
-  let wB = v128.load(W, 16);
-  let lowA = a;
-  let lowB = b;
-  let highA = a;
-  let highB = b;
-  let sumA = wA;
-  let sumB = wB;
-  let sumXA = f32x4.mul(wA, a);
-  let sumXB = f32x4.mul(wB, b);
+  const tops = f32x4.splat(top);
+  let lowA = v128.load(X);
+  let lowB = v128.load(X, 16);
+  let highA = lowA;
+  let highB = lowB;
+  let sumA = v128.load(W);
+  let sumB = v128.load(W, 16);
+  let sumXA = f32x4.mul(sumA, lowA);
+  let sumXB = f32x4.mul(sumB, lowB);
   for (let i: usize = 32; i < end; i += 32) {
-    a = v128.load(X + i);
-    b = v128.load(X + i, 16);
-    wA = v128.load(W + i);
-    wB = v128.load(W + i, 16);
+    const a = v128.load(X + i);
+    const b = v128.load(X + i, 16);
+    const wA = v128.load(W + i);
+    const wB = v128.load(W + i, 16);
     lowA = f32x4.pmin(lowA, a);
     lowB = f32x4.pmin(lowB, b);
     highA = f32x4.pmax(highA, a);
@@ -103,63 +121,81 @@ export const WEIGHT = memory.data(32, 16);
   }
   v128.store(WEIGHT, sumA);
   v128.store(WEIGHT, sumB, 16);
-  let minA = v128.andnot(lowA, f32x4.gt(lowA, zero));
-  let minB = v128.andnot(lowB, f32x4.gt(lowB, zero));
-  const flatA = f32x4.eq(highA, minA);
-  const flatB = f32x4.eq(highB, minB);
-  let inverseA = f32x4.div(f32x4.splat(top), f32x4.sub(highA, minA));
-  let inverseB = f32x4.div(f32x4.splat(top), f32x4.sub(highB, minB));
-  let scaleA = f32x4.div(f32x4.splat(1), inverseA);
-  let scaleB = f32x4.div(f32x4.splat(1), inverseB);
-  let keptA = inverseA;
-  let keptB = inverseB;
-  let fromA = minA;
-  let fromB = minB;
-  // Whether a code left the range of a plain rounding. The smallest value goes farthest: the largest has code ~ top.
-  const limit = f32x4.splat(4194303);
-  let fineA = v128.or(flatA, f32x4.lt(f32x4.abs(f32x4.mul(inverseA, f32x4.sub(lowA, minA))), limit));
-  let fineB = v128.or(flatB, f32x4.lt(f32x4.abs(f32x4.mul(inverseB, f32x4.sub(lowB, minB))), limit));
+  const floorA = v128.andnot(lowA, f32x4.gt(lowA, zero));
+  const floorB = v128.andnot(lowB, f32x4.gt(lowB, zero));
+  const flatA = f32x4.eq(highA, floorA);
+  const flatB = f32x4.eq(highB, floorB);
+  let minA = floorA;
+  let minB = floorB;
+  let fromA = floorA;
+  let fromB = floorB;
+  let keptA = f32x4.div(tops, f32x4.sub(highA, minA));
+  let keptB = f32x4.div(tops, f32x4.sub(highB, minB));
+  let scaleA = f32x4.div(f32x4.splat(1), keptA);
+  let scaleB = f32x4.div(f32x4.splat(1), keptB);
+  let fineA = inRange(keptA, lowA, minA);
+  let fineB = inRange(keptB, lowB, minB);
   let bestA = zero;
   let bestB = zero;
   for (let i: usize = 0; i < end; i += 32) {
-    a = v128.load(X + i);
-    b = v128.load(X + i, 16);
-    const lA = code(f32x4.mul(inverseA, f32x4.sub(a, minA)), top, any);
-    const lB = code(f32x4.mul(inverseB, f32x4.sub(b, minB)), top, any);
-    const eA = penalty(f32x4.sub(f32x4.add(f32x4.mul(scaleA, lA), minA), a), absolute);
-    const eB = penalty(f32x4.sub(f32x4.add(f32x4.mul(scaleB, lB), minB), b), absolute);
+    const a = v128.load(X + i);
+    const b = v128.load(X + i, 16);
+    const vA = f32x4.mul(keptA, f32x4.sub(a, minA));
+    const vB = f32x4.mul(keptB, f32x4.sub(b, minB));
+    const cA = any ? anyCode(vA, tops) : openCode(vA);
+    const cB = any ? anyCode(vB, tops) : openCode(vB);
+    const eA = penalty(f32x4.sub(f32x4.add(f32x4.mul(scaleA, cA), minA), a), absolute);
+    const eB = penalty(f32x4.sub(f32x4.add(f32x4.mul(scaleB, cB), minB), b), absolute);
     bestA = f32x4.add(bestA, f32x4.mul(v128.load(W + i), eA));
     bestB = f32x4.add(bestB, f32x4.mul(v128.load(W + i, 16), eB));
   }
   for (let k = 0; k <= steps; k++) {
-    const levels = f32x4.splat(first + step * <f32>k + top);
-    inverseA = f32x4.div(levels, f32x4.sub(highA, minA));
-    inverseB = f32x4.div(levels, f32x4.sub(highB, minB));
-    if (!any) {
-      fineA = v128.and(fineA, v128.or(flatA, f32x4.lt(f32x4.abs(f32x4.mul(inverseA, f32x4.sub(lowA, minA))), limit)));
-      fineB = v128.and(fineB, v128.or(flatB, f32x4.lt(f32x4.abs(f32x4.mul(inverseB, f32x4.sub(lowB, minB))), limit)));
-    }
+    const beyond = first + step * <f32>k;
+    const levels = f32x4.splat(beyond + top);
+    const inA = f32x4.div(levels, f32x4.sub(highA, minA));
+    const inB = f32x4.div(levels, f32x4.sub(highB, minB));
+    fineA = v128.and(fineA, inRange(inA, lowA, minA));
+    fineB = v128.and(fineB, inRange(inB, lowB, minB));
     let lA = zero;
     let lB = zero;
     let llA = zero;
     let llB = zero;
     let xlA = zero;
     let xlB = zero;
-    for (let i: usize = 0; i < end; i += 32) {
-      a = v128.load(X + i);
-      const cA = code(f32x4.mul(inverseA, f32x4.sub(a, minA)), top, any);
-      v128.store(CODES + i, cA);
-      wA = f32x4.mul(v128.load(W + i), cA);
-      lA = f32x4.add(lA, wA);
-      llA = f32x4.add(llA, f32x4.mul(wA, cA));
-      xlA = f32x4.add(xlA, f32x4.mul(wA, a));
-      b = v128.load(X + i, 16);
-      const cB = code(f32x4.mul(inverseB, f32x4.sub(b, minB)), top, any);
-      v128.store(CODES + i, cB, 16);
-      wB = f32x4.mul(v128.load(W + i, 16), cB);
-      lB = f32x4.add(lB, wB);
-      llB = f32x4.add(llB, f32x4.mul(wB, cB));
-      xlB = f32x4.add(xlB, f32x4.mul(wB, b));
+    if (!any && beyond < 0.49) {
+      for (let i: usize = 0; i < end; i += 32) {
+        const a = v128.load(X + i);
+        const cA = openCode(f32x4.mul(inA, f32x4.sub(a, minA)));
+        v128.store(CODES + i, cA);
+        const wA = f32x4.mul(v128.load(W + i), cA);
+        lA = f32x4.add(lA, wA);
+        llA = f32x4.add(llA, f32x4.mul(wA, cA));
+        xlA = f32x4.add(xlA, f32x4.mul(wA, a));
+        const b = v128.load(X + i, 16);
+        const cB = openCode(f32x4.mul(inB, f32x4.sub(b, minB)));
+        v128.store(CODES + i, cB, 16);
+        const wB = f32x4.mul(v128.load(W + i, 16), cB);
+        lB = f32x4.add(lB, wB);
+        llB = f32x4.add(llB, f32x4.mul(wB, cB));
+        xlB = f32x4.add(xlB, f32x4.mul(wB, b));
+      }
+    } else {
+      for (let i: usize = 0; i < end; i += 32) {
+        const a = v128.load(X + i);
+        const cA = any ? anyCode(f32x4.mul(inA, f32x4.sub(a, minA)), tops) : f32x4.pmin(tops, openCode(f32x4.mul(inA, f32x4.sub(a, minA))));
+        v128.store(CODES + i, cA);
+        const wA = f32x4.mul(v128.load(W + i), cA);
+        lA = f32x4.add(lA, wA);
+        llA = f32x4.add(llA, f32x4.mul(wA, cA));
+        xlA = f32x4.add(xlA, f32x4.mul(wA, a));
+        const b = v128.load(X + i, 16);
+        const cB = any ? anyCode(f32x4.mul(inB, f32x4.sub(b, minB)), tops) : f32x4.pmin(tops, openCode(f32x4.mul(inB, f32x4.sub(b, minB))));
+        v128.store(CODES + i, cB, 16);
+        const wB = f32x4.mul(v128.load(W + i, 16), cB);
+        lB = f32x4.add(lB, wB);
+        llB = f32x4.add(llB, f32x4.mul(wB, cB));
+        xlB = f32x4.add(xlB, f32x4.mul(wB, b));
+      }
     }
     const dA = f32x4.sub(f32x4.mul(sumA, llA), f32x4.mul(lA, lA));
     const dB = f32x4.sub(f32x4.mul(sumB, llB), f32x4.mul(lB, lB));
@@ -169,28 +205,26 @@ export const WEIGHT = memory.data(32, 16);
     let mB = f32x4.div(f32x4.sub(f32x4.mul(llB, sumXB), f32x4.mul(lB, xlB)), dB);
     const aboveA = f32x4.gt(mA, zero);
     const aboveB = f32x4.gt(mB, zero);
-    sA = v128.bitselect(f32x4.div(xlA, llA), sA, aboveA);
-    sB = v128.bitselect(f32x4.div(xlB, llB), sB, aboveB);
-    mA = v128.andnot(mA, aboveA);
-    mB = v128.andnot(mB, aboveB);
+    if (v128.any_true(v128.or(aboveA, aboveB))) {
+      sA = v128.bitselect(f32x4.div(xlA, llA), sA, aboveA);
+      sB = v128.bitselect(f32x4.div(xlB, llB), sB, aboveB);
+      mA = v128.andnot(mA, aboveA);
+      mB = v128.andnot(mB, aboveB);
+    }
     let errorA = zero;
     let errorB = zero;
     for (let i: usize = 0; i < end; i += 32) {
-      const eA = penalty(
-        f32x4.sub(f32x4.add(f32x4.mul(sA, v128.load(CODES + i)), mA), v128.load(X + i)), absolute,
-      );
-      errorA = f32x4.add(errorA, f32x4.mul(v128.load(W + i), eA));
-      const eB = penalty(
-        f32x4.sub(f32x4.add(f32x4.mul(sB, v128.load(CODES + i, 16)), mB), v128.load(X + i, 16)), absolute,
-      );
-      errorB = f32x4.add(errorB, f32x4.mul(v128.load(W + i, 16), eB));
+      const a = f32x4.sub(f32x4.add(f32x4.mul(sA, v128.load(CODES + i)), mA), v128.load(X + i));
+      errorA = f32x4.add(errorA, f32x4.mul(v128.load(W + i), penalty(a, absolute)));
+      const b = f32x4.sub(f32x4.add(f32x4.mul(sB, v128.load(CODES + i, 16)), mB), v128.load(X + i, 16));
+      errorB = f32x4.add(errorB, f32x4.mul(v128.load(W + i, 16), penalty(b, absolute)));
     }
     const takeA = v128.and(f32x4.gt(dA, zero), f32x4.lt(errorA, bestA));
     const takeB = v128.and(f32x4.gt(dB, zero), f32x4.lt(errorB, bestB));
     bestA = v128.bitselect(errorA, bestA, takeA);
     bestB = v128.bitselect(errorB, bestB, takeB);
-    keptA = v128.bitselect(inverseA, keptA, takeA);
-    keptB = v128.bitselect(inverseB, keptB, takeB);
+    keptA = v128.bitselect(inA, keptA, takeA);
+    keptB = v128.bitselect(inB, keptB, takeB);
     fromA = v128.bitselect(minA, fromA, takeA);
     fromB = v128.bitselect(minB, fromB, takeB);
     scaleA = v128.bitselect(sA, scaleA, takeA);
@@ -199,8 +233,6 @@ export const WEIGHT = memory.data(32, 16);
     minB = v128.bitselect(mB, minB, takeB);
   }
   // A group of one value (and of none below zero) has scale 0 and codes 0.
-  const floorA = v128.andnot(lowA, f32x4.gt(lowA, zero));
-  const floorB = v128.andnot(lowB, f32x4.gt(lowB, zero));
   v128.store(SCALE, v128.andnot(scaleA, flatA));
   v128.store(SCALE, v128.andnot(scaleB, flatB), 16);
   v128.store(MINIMUM, f32x4.neg(v128.bitselect(floorA, minA, flatA)));
@@ -209,5 +241,5 @@ export const WEIGHT = memory.data(32, 16);
   v128.store(INVERSE, v128.andnot(keptB, flatB), 16);
   v128.store(FROM, v128.andnot(fromA, flatA));
   v128.store(FROM, v128.andnot(fromB, flatB), 16);
-  return any || i32x4.all_true(v128.and(fineA, fineB));
+  return i32x4.all_true(v128.and(v128.or(fineA, flatA), v128.or(fineB, flatB)));
 }
