@@ -58,13 +58,6 @@ function weightedAffine4(): v128 {
 function weightedAffine5(): v128 {
   return bestAffine(31, 12, true);
 }
-function searchedAffine4(): void {
-  if (!search(32, 15, -0.9, 0.05, 36, false, false)) search(32, 15, -0.9, 0.05, 36, false, true);
-}
-function searchedAffine5(): void {
-  if (!search(32, 31, -0.9, 0.05, 36, false, false)) search(32, 31, -0.9, 0.05, 36, false, true);
-}
-
 /** Blocks of four rows at a time; without importance nothing belongs to a row, and every block is one. */
 // @ts-ignore: decorator
 @inline function searchFour(
@@ -147,8 +140,7 @@ function searchedAffine5(): void {
           v128.store(W8 + (half << 4) + (i << 3), f32x4.mul(v128.load32_splat(importance + at + i), root));
         }
       }
-      if (bits == 4) searchedAffine4();
-      else searchedAffine5();
+      search(32, bits == 4 ? 15 : 31, -0.9, 0.05, 36, false);
       for (let half: usize = 0; half < 2; half++) {
         const inverse = v128.load(INVERSE + (half << 4));
         const from = v128.load(FROM + (half << 4));
