@@ -3,7 +3,7 @@
  * stored. Eight groups at a time, one a lane; groups 8-15 of Q2_K lie behind the first eight.
  * The readable twin is ../../ggml/k-affine-fit.ref.ts: the same float32 operations in the same order.
  */
-import { half4, halfBits, halfValue, unhalf4 } from './half';
+import { halfBits, halfValue } from './half';
 import { CODES, MINIMA, SCALES } from './k-affine-blocks';
 import { W, X } from './k-affine-search';
 
@@ -96,6 +96,18 @@ function sumsPlain(from: usize, end: usize, tops: v128, inA: v128, offsetA: v128
 }
 function sumsWeighted(from: usize, end: usize, tops: v128, inA: v128, offsetA: v128, inB: v128, offsetB: v128): void {
   sums(from, end, true, tops, inA, offsetA, inB, offsetB);
+}
+
+/** The nearest float16s that are finite, as values, of what is not below zero. */
+// @ts-ignore: decorator
+@inline function finiteHalf4(v: v128): v128 {
+  const x = f32x4.pmin(f32x4.splat(65504), v);
+  const odd = v128.and(i32x4.shr_u(x, 13), i32x4.splat(1));
+  const normal = v128.and(i32x4.add(i32x4.add(x, odd), i32x4.splat(0x0fff)), i32x4.splat(~0x1fff));
+  // The last place of a subnormal one is that of a float32 between 1/2 and 1.
+  const half = f32x4.splat(0.5);
+  const subnormal = f32x4.sub(f32x4.add(x, half), half);
+  return v128.bitselect(subnormal, normal, f32x4.lt(x, f32x4.splat(reinterpret<f32>(0x38800000))));
 }
 
 /** The fit of eight groups from `count` starts: f32 [count, 2], levels and shift. */
@@ -286,12 +298,6 @@ function sumsWeighted(from: usize, end: usize, tops: v128, inA: v128, offsetA: v
     }
   }
   return finiteHalf(largest / levels);
-}
-
-/** Values of the nearest float16s that are finite. */
-// @ts-ignore: decorator
-@inline function finiteHalf4(v: v128): v128 {
-  return unhalf4(half4(f32x4.pmin(f32x4.splat(65504), v)));
 }
 
 /** Sums of eight groups under their stored scales and minima, for the least-squares d and dmin. */
