@@ -1,4 +1,5 @@
 /** ggml types with one scale, or a scale and a minimum, per 32 values; the readable twins are ../ggml/<type>.ref.ts. */
+import { decode16 } from './shared/decode16';
 import { halfBits, halfValue } from './shared/half';
 import { fifthBits, gatherFifthBits, highCodes, lowCodes } from './shared/legacy-packing';
 import { searchAffine4, searchAffine5, searchScales4, searchScales5, searchScales8 } from './shared/legacy-search';
@@ -175,19 +176,6 @@ export function encode_q8_0(values: usize, bytes: usize, rows: i32, length: i32,
       const q = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, e));
       v128.store(bytes + 2 + (i << 4), q);
     }
-  }
-}
-
-/** Writes 16 signed codes times d, plus m. */
-// @ts-ignore: decorator
-@inline function decode16(affine: bool, codes: v128, d: v128, m: v128, to: usize): void {
-  const low = i16x8.extend_low_i8x16_s(codes);
-  const high = i16x8.extend_high_i8x16_s(codes);
-  for (let i: usize = 0; i < 64; i += 16) {
-    const half = i < 32 ? low : high;
-    const code = i & 16 ? i32x4.extend_high_i16x8_s(half) : i32x4.extend_low_i16x8_s(half);
-    const scaled = f32x4.mul(d, f32x4.convert_i32x4_s(code));
-    v128.store(to + i, affine ? f32x4.add(scaled, m) : scaled);
   }
 }
 
