@@ -27,7 +27,7 @@ const known = {
     required: ['model', 'to', 'output'],
   },
   evaluate: {
-    keys: [...common, ...limits, 'model', 'data', 'against', 'measure'],
+    keys: [...common, ...limits, 'model', 'data', 'against', 'context', 'metric', 'measure'],
     required: ['model', 'data'],
   },
   compare: { keys: [...common, 'models', 'data', 'measure'], required: ['models'] },

@@ -3,6 +3,7 @@ import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
+import { evaluateText, isTextModel } from './evaluate-text.ts';
 import { openData } from './open-data.ts';
 import { type OpenedModel, openRunnable } from './open-model.ts';
 import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
@@ -18,6 +19,8 @@ import { lowbitVersion } from './version.ts';
  */
 export async function evaluate(options: EvaluateOptions): Promise<RunRecord> {
   checkOptions('evaluate', options);
+  if (isTextModel(options.model)) return evaluateText(options, options.model);
+  if (options.context !== undefined) fail('evaluation/text-model', { model: 'this one' });
   const { against, data, model, measure = {} } = options;
   const limits = [options.maxDrop, options.minMetric].filter((text) => text !== undefined).map(parseLimit);
   if (options.maxDrop !== undefined && against === undefined)

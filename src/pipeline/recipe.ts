@@ -240,6 +240,10 @@ export interface EvaluateOptions extends CommonOptions {
   readonly data: DataInput;
   /** The float model to compare with. */
   readonly against?: ModelInput;
+  /** GGUF: what to measure. */
+  readonly metric?: 'perplexity';
+  /** GGUF: tokens of a chunk. Default 512. */
+  readonly context?: number;
   readonly maxDrop?: string;
   readonly minMetric?: string;
   readonly measure?: MeasureOptions;

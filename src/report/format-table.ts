@@ -78,12 +78,17 @@ function heading(record: RunRecord, paint: Painter, width: number): string[] {
   const data = [
     calibration &&
       `calibrated on ${calibration.data} (${plural(calibration.samples, 'sample')}, ${calibration.observer}, ${formatSeconds(calibration.seconds)})`,
-    evaluation && `evaluated on ${evaluation.data} (${plural(evaluation.samples, 'sample')})`,
+    evaluation && `evaluated on ${evaluation.data} (${evaluationText(evaluation)})`,
   ].filter((part) => part !== undefined);
   return [
     `${paint.bold(source.path)}  ${formatBytes(source.sizeBytes)}`,
     ...[where, ...data].flatMap((text) => indented(text, width, paint.faint)),
   ];
+}
+
+function evaluationText({ samples, text }: NonNullable<RunRecord['evaluation']>): string {
+  if (text === undefined) return plural(samples, 'sample');
+  return `${plural(text.chunks, 'chunk')} of ${formatCount(text.context)} tokens, ${formatCount(text.tokens)} counted of ${formatCount(text.textTokens)}`;
 }
 
 /** Notes that every output carries are said once. */

@@ -55,7 +55,7 @@ export function resultColumns(rows: readonly ResultRow[], paint: Paint): ColumnG
     quality: filled([
       { title: 'size', ...right, cell: sizeText },
       { title: '', ...right, cell: (r) => sizeRatio(r, float) },
-      { title: metric ?? 'metric', ...right, cell: (r) => metricText(metricOf(r, metric)) },
+      { title: metric ?? 'metric', ...right, cell: (r) => figureText(metricOf(r, metric)) },
       { title: 'change', ...right, cell: (r) => changeText(r, float, metric, paint) },
       { title: 'same', ...right, cell: ({ output }) => shareText(output?.agreement?.sameDecision) },
       { title: 'SQNR', ...right, cell: ({ output }) => sqnrText(output) },
@@ -92,6 +92,14 @@ export const metricText = (metric: MetricRecord | undefined): string =>
     : metric.kind === 'rate'
       ? formatPercent(metric.value)
       : formatNumber(metric.value);
+
+/** With its standard error, to a digit of that, where the metric has one of its own. */
+function figureText(metric: MetricRecord | undefined): string {
+  if (metric?.standardError === undefined) return metricText(metric);
+  const { value, standardError: error } = metric;
+  const digits = error > 0 ? Math.max(0, 1 - Math.floor(Math.log10(error))) : 4;
+  return `${value.toFixed(digits)} ± ${error.toFixed(digits)}`;
+}
 
 /** How a metric moved: points for rates, relative percent for the rest. '+' is higher, not better. */
 export function metricChange(

@@ -15,13 +15,28 @@ export interface RunRecord {
   /** What lowbit assumed because nobody said: layout, normalisation, labels. */
   readonly guesses: readonly string[];
   readonly calibration?: CalibrationRecord;
-  readonly evaluation?: { readonly data: string; readonly samples: number };
+  readonly evaluation?: {
+    readonly data: string;
+    /** Samples; chunks of a text. */
+    readonly samples: number;
+    readonly text?: TextRecord;
+  };
   /** The float model (or, for `evaluate` without `--against`, the model itself). */
   readonly baseline?: MeasurementRecord;
   /** Limits held against the baseline itself: `evaluate` without another model. */
   readonly limits?: readonly LimitRecord[];
   readonly outputs: readonly OutputRecord[];
   readonly seconds: number;
+}
+
+/** How a text was read for perplexity. */
+export interface TextRecord {
+  /** Tokens of a chunk, and chunks that were read. */
+  readonly context: number;
+  readonly chunks: number;
+  /** Tokens whose likelihood was counted, and of the whole text. */
+  readonly tokens: number;
+  readonly textTokens: number;
 }
 
 /** What it ran on. */
@@ -60,6 +75,8 @@ export interface MetricRecord {
   readonly samples: number;
   /** 95 % interval, where one is known. */
   readonly interval?: readonly [number, number];
+  /** Of the value, where the metric has one of its own. */
+  readonly standardError?: number;
 }
 
 /** Time of one run at one batch size, after warm-up. */

@@ -70,6 +70,8 @@ export interface ErrorDetails {
   'evaluation/output-shape': { output: string; task: string; got: string; wanted: string };
   'file/busy': { path: string; process: number; journal: string };
   'evaluation/short-text': { model: string; tokens: number; context: number };
+  'evaluation/text-file': { data: string };
+  'evaluation/text-model': { model: string };
   'file/disk-full': { path: string };
   'file/exists': { path: string };
   'file/failed': { path: string; act: 'read' | 'written'; message: string };
@@ -290,6 +292,10 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Output '${d.output}' has shape ${d.got}, but task ${d.task} wants ${d.wanted}. Name the right output in dataset.json, or correct the task.`,
   'file/busy': (d) =>
     `${d.path} is being made by another run (process ${d.process}). Wait for it or end it; if there is no such run any more, remove ${d.journal}.`,
+  'evaluation/text-file': (d) =>
+    `A GGUF model is measured on text, and ${d.data} is none: name a UTF-8 text file with --data.`,
+  'evaluation/text-model': (d) =>
+    `Perplexity is measured of GGUF files, and ${d.model} is none. Leave --context and --metric out, or compare one GGUF file with another.`,
   'evaluation/short-text': (d) =>
     `The text is ${d.tokens} tokens to ${d.model}, less than one chunk of ${d.context}. Give more text, or a smaller --context.`,
   'file/disk-full': (d) =>

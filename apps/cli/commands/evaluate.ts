@@ -7,7 +7,10 @@ import { runWithProgress } from '../run-with-progress.ts';
 export const evaluateCommand: Command = {
   meta: { name: 'evaluate', description: 'Measure a model on data, alone or against the float model.' },
   args: {
-    model: { type: 'positional', description: 'ONNX file or URL.' },
+    model: {
+      type: 'positional',
+      description: 'ONNX file or URL; a GGUF file for perplexity (needs node-llama-cpp).',
+    },
     data: {
       type: 'string',
       required: true,
@@ -21,6 +24,20 @@ export const evaluateCommand: Command = {
       description: 'The float model to compare with.',
       group: 'Data',
     },
+    metric: {
+      type: 'enum',
+      options: ['perplexity'],
+      description: 'What to measure of a GGUF file; ONNX models: by the data.',
+      group: 'Measure',
+    },
+    context: {
+      type: 'string',
+      number: true,
+      least: 4,
+      valueHint: 'n',
+      description: 'GGUF: tokens of a chunk. Default 512. --samples takes fewer chunks.',
+      group: 'Measure',
+    },
     ...dataSpecFlag,
     ...limitFlags,
     ...measureFlags,
@@ -31,6 +48,7 @@ export const evaluateCommand: Command = {
     'lowbit evaluate model.onnx --data data#test',
     'lowbit evaluate model.int8.onnx --data data/ --against model.onnx --max-drop 0.5%',
     'lowbit evaluate model.onnx --data data/ --min-metric "top-1>=0.9" --json > result.json',
+    'lowbit evaluate model.gguf --data text.txt --metric perplexity --against model.f16.gguf',
   ],
   async execute(run) {
     const { flags } = run;
@@ -44,6 +62,8 @@ export const evaluateCommand: Command = {
         model,
         data,
         ...(against && { against }),
+        ...(flags.text('metric') && { metric: 'perplexity' }),
+        ...(flags.number('context') !== undefined && { context: flags.number('context')! }),
         ...(maxDrop && { maxDrop }),
         ...(minMetric && { minMetric }),
         ...options,
