@@ -12,7 +12,7 @@ export * from './shared/block-io';
 /** 43776 codes, 1024 points twice, and lists of so many codes and counts. */
 const GRID_XXS = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (126000 << 1), 16);
 const GRID_XS = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (194000 << 1), 16);
-const GRID_S = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (56000 << 1), 16);
+const GRID_S = memory.data((43776 << 2) + (1024 << 3) + (1024 << 1) + (334000 << 1), 16);
 /** Where the levels are nearly in line: nearest(SLOPE · level - BELOW) is 0, 1, 2. */
 const SLOPE: f32 = <f32>(1.0 / 17.5);
 const BELOW: f32 = <f32>(15.5 / 35.0);
@@ -74,7 +74,7 @@ export function encode_iq2_xs(values: usize, bytes: usize, rows: i32, length: i3
 
 export function encode_iq2_s(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
   readPoints<u64>(GRID_S, points1024x8, LEVELS);
-  listNeighbours<u64>(GRID_S, points1024x8, 1, 1);
+  listNeighbours<u64>(GRID_S, points1024x8, 1, 2);
   const end = values + ((<usize>rows * <usize>length) << 2);
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 82) {

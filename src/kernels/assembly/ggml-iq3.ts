@@ -9,8 +9,8 @@ import { halfValue } from './shared/half';
 
 export * from './shared/block-io';
 
-/** 4096 codes, 1024 points twice, and lists of at most 45,000 codes and counts. */
-const BYTES: i32 = (4096 << 2) + (1024 << 2) + (1024 << 1) + (45000 << 1);
+/** 4096 codes, 1024 points twice, and lists of at most 61,200 codes and counts. */
+const BYTES: i32 = (4096 << 2) + (1024 << 2) + (1024 << 1) + (61200 << 1);
 const GRID_XXS = memory.data(BYTES, 16);
 const GRID_S = memory.data(BYTES, 16);
 const LEVELS_XXS = memory.data<u8>([4, 12, 20, 28, 36, 44, 52, 62]);
@@ -25,7 +25,7 @@ export function encode_iq3_xxs(
   best: bool,
 ): void {
   readPoints<u32>(GRID_XXS, points256x4, LEVELS_XXS);
-  listNeighbours<u32>(GRID_XXS, points256x4, 2, 3);
+  listNeighbours<u32>(GRID_XXS, points256x4, 2, 4);
   const end = values + ((<usize>rows * <usize>length) << 2);
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 98) {
@@ -53,7 +53,7 @@ export function encode_iq3_s(
   best: bool,
 ): void {
   readPoints<u32>(GRID_S, points512x4, LEVELS_S);
-  listNeighbours<u32>(GRID_S, points512x4, 3, 3);
+  listNeighbours<u32>(GRID_S, points512x4, 3, 4);
   const end = values + ((<usize>rows * <usize>length) << 2);
   let column: usize = 0;
   for (; values < end; values += 1024, bytes += 110) {

@@ -15,7 +15,7 @@ export interface GridFormat {
   readonly evenSigns: boolean;
   /** How far ggml looks around a code that is no point; see `Grid.neighbours`. */
   readonly shells: number;
-  /** How far `best` looks. */
+  /** How far `best` looks once d is known, where values differ in importance. */
   readonly bestShells: number;
   /** The line through the levels, as far as there is one: level = nearest(slope · x / scale - below). */
   readonly slope: number;

@@ -12,7 +12,7 @@ const format: GridFormat = {
   group: 16,
   evenSigns: false,
   shells: 1,
-  bestShells: 1,
+  bestShells: 2,
   slope: 1 / 17.5,
   below: 15.5 / 35,
   reference: {

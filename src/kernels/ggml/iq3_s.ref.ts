@@ -10,7 +10,7 @@ const format: GridFormat = {
   group: 32,
   evenSigns: false,
   shells: 3,
-  bestShells: 3,
+  bestShells: 4,
   slope: 1 / 2,
   below: 0.5,
   reference: {

@@ -11,7 +11,7 @@ const format: GridFormat = {
   group: 32,
   evenSigns: true,
   shells: 2,
-  bestShells: 3,
+  bestShells: 4,
   slope: 1 / 8,
   below: 0.5,
   reference: {

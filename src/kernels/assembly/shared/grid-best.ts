@@ -20,7 +20,7 @@ import {
 import { halfBits, halfValue } from './half';
 
 /** f32 [8], parts of largest magnitude / largest level; f32 [24], where the largest 4-bit scale would be, and 1/2. */
-const TRIALS = memory.data<f64>([0.56, 0.63, 0.7, 0.77, 0.84, 0.91, 0.98, 1.05]);
+const TRIALS = memory.data<f64>([0.53, 0.64, 0.75, 0.86, 0.97, 1.08, 1.19, 1.3]);
 const TOPS = memory.data(24 << 2, 16);
 const LEAST_ENERGY: f32 = 8.271806125530277e-25; // 2^-80
 const MOST_ENERGY: f32 = 1.2089258196146292e24; // 2^80
@@ -188,7 +188,7 @@ function searchAlone<P>(
     for (let half: usize = 0; half < 8 / sizeof<P>(); half++) {
       place<P>(weights, (k * 8) / sizeof<P>() + half, load<u8>(FIRST_FLIPS + k), 0);
       roundPoint<P>(0, 2, below);
-      choosePoint<P>(grid, 0, 8, false);
+      choosePoint<P>(grid, 0, 8, false, false);
       linesUnder<P>(linesAt(0), chosenAt(0));
       eightA = f32x4.add(eightA, lineA);
       eightB = f32x4.add(eightB, lineB);
@@ -246,7 +246,8 @@ function chooseD(groups: usize, largest: f32): f32 {
   return d;
 }
 
-// Step 3's sums of a group under four scales.
+// Of step 3: whether lists are the long ones; the sums of a group under four scales.
+let wideLists: bool = false;
 let groupA: v128 = f32x4.splat(0);
 let groupB: v128 = f32x4.splat(0);
 
@@ -255,7 +256,7 @@ let groupB: v128 = f32x4.splat(0);
 @inline function chooseFour<P>(grid: usize, weights: usize, k: usize, flip: u32, point: i32, below: f32): void {
   place<P>(weights, k, flip, point);
   roundPoint<P>(point, 1, below);
-  choosePoint<P>(grid, point, 4, false);
+  choosePoint<P>(grid, point, 4, false, wideLists);
 }
 
 /** Eight values of 8 dimensions, k-th of the block and n-th of its group: adds to groupA and groupB. */
@@ -346,6 +347,7 @@ export function bestBlock<P>(
 ): bool {
   prepareTables<P>(levels);
   const weights = importance != 0 ? importance : ONES;
+  wideLists = importance != 0;
   const energy = energyOf(values, weights);
   if (!(LEAST_ENERGY < energy && MOST_ENERGY > energy)) return false;
   splitEights(values, weights, even);

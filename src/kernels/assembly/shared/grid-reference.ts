@@ -270,7 +270,7 @@ export function referenceBlock<P>(
         for (let i: usize = 0; i < <usize>scales << 2; i += 4)
           store<i32>(rounded + i, roundOnce<P>(k, load<f32>(INVERSES + i)));
       }
-      choosePoint<P>(grid, k, scales, true);
+      choosePoint<P>(grid, k, scales, true, false);
     }
     sumVectors<P>(points, vectors);
 
@@ -301,7 +301,7 @@ export function referenceBlock<P>(
       for (let k = 0; k < points; k++) {
         if (((off >> k) & 1) == 0) continue;
         store<i32>(roundedAt(k), roundOnce<P>(k, inverse));
-        choosePoint<P>(grid, k, 1, true);
+        choosePoint<P>(grid, k, 1, true, false);
         store<i32>(codes + (<usize>k << 2), load<i32>(chosenAt(k)));
       }
       sumCodes<P>(points, codes);

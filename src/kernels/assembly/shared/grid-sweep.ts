@@ -224,25 +224,25 @@ export function makeLines<P>(point: i32): void {
   );
 }
 
-/** ggml's choice from a list: the first of least Σ root · (scale · q - x)². */
-function nearestOf<P>(list: usize, count: i32, point: i32, scale: f32): i32 {
+/** ggml's choices from a list under four scales: the first of least Σ root · (scale · q - x)². to: i32 [4] */
+function nearestOf<P>(list: usize, count: i32, point: i32, scales: v128, to: usize): void {
   const at = <usize>point * sizeof<P>() * 4;
-  let least: f32 = LARGEST;
-  let best: i32 = load<u16>(list);
+  let least = f32x4.splat(LARGEST);
+  let best = i32x4.splat(load<u16>(list));
   for (let j = 0; j < count; j++) {
     const code: i32 = load<u16>(list + (<usize>j << 1));
-    let sum: f32 = 0;
+    let sum = f32x4.splat(0);
     for (let i: i32 = 0; i < <i32>sizeof<P>(); i++) {
-      const q = <f32>(((((code << 1) >> (levelBits<P>() * i)) & (levelMask<P>() << 1)) | 1));
-      const off = scale * q - load<f32>(MAGNITUDES + at + (<usize>i << 2));
-      sum += load<f32>(ROOTS + at + (<usize>i << 2)) * off * off;
+      const q = <f32>(((code << 1) >> (levelBits<P>() * i)) & (levelMask<P>() << 1) | 1);
+      const value = at + (<usize>i << 2);
+      const off = f32x4.sub(f32x4.mul(scales, f32x4.splat(q)), v128.load32_splat(MAGNITUDES + value));
+      sum = f32x4.add(sum, f32x4.mul(f32x4.mul(v128.load32_splat(ROOTS + value), off), off));
     }
-    if (sum < least) {
-      least = sum;
-      best = code;
-    }
+    const less = f32x4.lt(sum, least);
+    least = v128.bitselect(sum, least, less);
+    best = v128.bitselect(i32x4.splat(code), best, less);
   }
-  return best;
+  v128.store(to, best);
 }
 
 function scanStrictly<P>(list: usize, count: i32, point: i32, from: usize, wanted: i32): void {
@@ -328,13 +328,11 @@ function scanFreely<P>(list: usize, count: i32, point: i32, from: usize, wanted:
   if (!strict) return;
 
   const energy = f32x4.splat(load<f32>(ENERGIES + (<usize>point << 2)));
-  let doubtful = ~clear(energy, INVERSES + from, s, most, least, next) & 15;
-  if (wanted > 4) doubtful |= (~clear(energy, INVERSES + from + 16, t, most, least2, next2) & 15) << 4;
-  doubtful &= (1 << wanted) - 1;
-  for (; doubtful != 0; doubtful &= doubtful - 1) {
-    const lane = <usize>ctz(doubtful) << 2;
-    store<i32>(to + lane, nearestOf<P>(list, count, point, load<f32>(TRIED + from + lane)));
-  }
+  const known = clear(energy, INVERSES + from, s, most, least, next);
+  if ((~known & ((1 << min<i32>(4, wanted)) - 1)) != 0) nearestOf<P>(list, count, point, s, to);
+  if (wanted <= 4) return;
+  const known2 = clear(energy, INVERSES + from + 16, t, most, least2, next2);
+  if ((~known2 & ((1 << (wanted - 4)) - 1)) != 0) nearestOf<P>(list, count, point, t, to + 16);
 }
 
 /** Lanes where the best is best by more than rounding. */
@@ -347,8 +345,11 @@ function scanFreely<P>(list: usize, count: i32, point: i32, from: usize, wanted:
   return i32x4.bitmask(v128.and(apart, v128.and(f32x4.gt(share, small), f32x4.gt(energy, small))));
 }
 
-/** Chooses the points of one place under scales 0 to `count` - 1, as `roundPoint` rounded them. */
-export function choosePoint<P>(grid: usize, point: i32, count: i32, strict: bool): void {
+/**
+ * Chooses the points of one place under scales 0 to `count` - 1, as `roundPoint` rounded them. `strict`: as ggml
+ * would; `wide`: from the long lists.
+ */
+export function choosePoint<P>(grid: usize, point: i32, count: i32, strict: bool, wide: bool): void {
   const rounded = roundedAt(point);
   const chosen = chosenAt(point);
   let starts = 0;
@@ -371,7 +372,7 @@ export function choosePoint<P>(grid: usize, point: i32, count: i32, strict: bool
     }
     if (load<u8>(MADE + <usize>point) == 0) makeLines<P>(point);
     const list = grid - <usize>entry;
-    const length: i32 = strict ? load<u16>(list) : load<u16>(list, 2);
+    const length: i32 = load<u16>(list + (wide ? 2 : 0));
     for (let i = from; i < to; i += 8) {
       if (strict) scanStrictly<P>(list + 4, length, point, <usize>i << 2, min<i32>(8, to - i));
       else scanFreely<P>(list + 4, length, point, <usize>i << 2, min<i32>(8, to - i));
