@@ -237,21 +237,27 @@ const STARTS5 = memory.data<f32>([
   31.25, 0.45, 29.85, -1.05,
 ], 16);
 // Its neighbours of a stored scale and minimum.
-const MOVES = memory.data<f32>([0, 0, -1, 0, 1, 0, -1, 1, 1, -1, 0, 1, 0, -1], 16);
+const MOVES2 = memory.data<f32>([0, 0, -1, 0, 1, 0, -1, 1, 1, -1, 0, 1, 0, -1], 16);
+const MOVES4 = memory.data<f32>([0, 0, 1, 0, -1, 0, -1, 1, 1, -1], 16);
+const MOVES5 = memory.data<f32>([0, 0, 1, 0, -1, 0, 0, 3, 0, -3, 0, 2, 0, -2, 3, -1], 16);
 
 /** Best search of one super-block that is in X, and W where weighted. */
 // @ts-ignore: decorator
-@inline function fitBest(
-  groups: usize, size: usize, top: f32, scaleTop: f32, levelStep: f32, starts: usize, weighted: bool,
-): void {
-  for (let half: usize = 0; half < groups >> 3; half++) fitGroups(half, size, top, weighted, starts, 12);
-  storeParameters(groups, size, top, scaleTop, weighted, levelStep, MOVES, 7);
+@inline function fitBest(top: i32, weighted: bool): void {
+  const t = <f32>top;
+  const starts = top == 3 ? STARTS2 : top == 15 ? STARTS4 : STARTS5;
+  const moves = top == 3 ? MOVES2 : top == 15 ? MOVES4 : MOVES5;
+  const count: usize = top == 3 ? 7 : top == 15 ? 5 : 8;
+  const size: usize = top == 3 ? 16 : 32;
+  const groups: usize = top == 3 ? 16 : 8;
+  for (let half: usize = 0; half < groups >> 3; half++) fitGroups(half, size, t, weighted, starts, 12);
+  storeParameters(groups, size, t, top == 3 ? 15 : 63, weighted, top == 3 ? 0.5 : 1, moves, count);
 }
-function fitPlain(groups: usize, size: usize, top: f32, scaleTop: f32, levelStep: f32, starts: usize): void {
-  fitBest(groups, size, top, scaleTop, levelStep, starts, false);
+function fitPlain(top: i32): void {
+  fitBest(top, false);
 }
-function fitWeighted(groups: usize, size: usize, top: f32, scaleTop: f32, levelStep: f32, starts: usize): void {
-  fitBest(groups, size, top, scaleTop, levelStep, starts, true);
+function fitWeighted(top: i32): void {
+  fitBest(top, true);
 }
 
 /** Whether any of 256 weights is above zero. */
@@ -277,11 +283,8 @@ function anyWeight(importance: usize): bool {
       place(values + g * (size << 2), size, X + to);
       if (weighted) place(importance + column + g * (size << 2), size, W + to);
     }
-    const scaleTop: f32 = top == 3 ? 15 : 63;
-    const levelStep: f32 = top == 3 ? 0.5 : 1;
-    const starts = top == 3 ? STARTS2 : top == 15 ? STARTS4 : STARTS5;
-    if (weighted) fitWeighted(groups, size, <f32>top, scaleTop, levelStep, starts);
-    else fitPlain(groups, size, <f32>top, scaleTop, levelStep, starts);
+    if (weighted) fitWeighted(top);
+    else fitPlain(top);
     const halves = bytes + (top == 3 ? 80 : 0);
     store<u16>(halves, <u16>halfD);
     store<u16>(halves, <u16>halfMin, 2);

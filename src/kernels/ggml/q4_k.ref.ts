@@ -44,12 +44,10 @@ export const q4KFormat: KAffineFormat = {
     levelStep: 1,
     moves: [
       [0, 0],
-      [-1, 0],
       [1, 0],
+      [-1, 0],
       [-1, 1],
       [1, -1],
-      [0, 1],
-      [0, -1],
     ],
   },
   pack(parameters, codes, out) {

@@ -49,12 +49,13 @@ export const q5KFormat: KAffineFormat = {
     levelStep: 1,
     moves: [
       [0, 0],
-      [-1, 0],
       [1, 0],
-      [-1, 1],
-      [1, -1],
-      [0, 1],
-      [0, -1],
+      [-1, 0],
+      [0, 3],
+      [0, -3],
+      [0, 2],
+      [0, -2],
+      [3, -1],
     ],
   },
   pack(parameters, codes, out) {
