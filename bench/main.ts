@@ -43,6 +43,10 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: ()
     what: 'Gemma 3 270M, where its Python package can be downloaded: types and bytes beside llama.cpp, perplexity',
     run: () => import('./gguf-public.ts'),
   },
+  'gguf-bytes': {
+    what: "reference search against ggml's own bytes: every type, special rows and the tensors of lm-4m and lm-35m",
+    run: () => import('./gguf-bytes.ts'),
+  },
 };
 
 const [name] = process.argv.slice(2);

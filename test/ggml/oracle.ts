@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type BlockFormatName, blockFormats } from 'lowbit/numerics';
 
 /** ggml's own quantizers, as llama.cpp v0.5.0 ships them for x86-64 Linux: the bytes that reference search must give. */
@@ -19,8 +18,11 @@ const require = createRequire(import.meta.url);
 
 /** Folder of the shared libraries; undefined where the package is not installed. */
 export function ggmlLibraries(): string | undefined {
-  const folder = resolve(import.meta.dirname, '../../node_modules/@node-llama-cpp/linux-x64/bins/linux-x64');
-  return existsSync(folder) ? folder : undefined;
+  try {
+    return join(dirname(require.resolve('@node-llama-cpp/linux-x64')), '../bins/linux-x64');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Why there is no oracle here; undefined when there is one. */
