@@ -1,83 +1,28 @@
 /**
  * Best search for one block of a grid type; the readable twin is ../../ggml/grid-best.ref.ts. A scale stands in one
- * lane: eight of them where a group is searched alone, four where d is known.
+ * lane: four of them are searched at once.
  */
 import { levelCount } from './grid';
+import { ALONE_SCALE, chooseD, searchAlone } from './grid-alone';
 import { clearBlock, CODES, D, SCALES, SIGNS } from './grid-block';
-import {
-  choosePoint,
-  chosenAt,
-  LEVELS,
-  lineOf,
-  linesAt,
-  MAGNITUDES,
-  makeLines,
-  ROOTS,
-  ROUNDERS,
-  roundPoint,
-  TRIED,
-} from './grid-sweep';
+import { FIRST_FLIPS, NO_FLIP, PLAIN_SIGNS, place, SECOND_FLIPS, splitEights } from './grid-eights';
+import { chosenAt, ROUNDERS, TRIED } from './grid-group';
+import { costOf, lineA, lineB, linesAt, linesUnder, setLevels } from './grid-lines';
+import { roundPoint } from './grid-rounding';
+import { choosePoint } from './grid-sweep';
 import { halfBits, halfValue } from './half';
 
-/** f32 [8], parts of largest magnitude / largest level; f32 [24], where the largest 4-bit scale would be, and 1/2. */
-const TRIALS = memory.data<f64>([0.53, 0.64, 0.75, 0.86, 0.97, 1.08, 1.19, 1.3]);
-const TOPS = memory.data(24 << 2, 16);
 const LEAST_ENERGY: f32 = 8.271806125530277e-25; // 2^-80
 const MOST_ENERGY: f32 = 1.2089258196146292e24; // 2^80
 
-/** f32 [256]: ones, for blocks without importance; magnitudes. */
+/** f32 [256]: ones, the weights of blocks without importance. */
 const ONES = memory.data(1024, 16);
-const VALUES = memory.data(1024, 16);
-/** u8 [32]: the signs of eight values; which two may change theirs, 255: none. */
-const PLAIN_SIGNS = memory.data(32, 16);
-const FIRST_FLIPS = memory.data(32, 16);
-const SECOND_FLIPS = memory.data(32, 16);
-const LOSSES = memory.data(32, 16);
-const NO_FLIP: u32 = 255;
-
-/** f32 [16] of the groups alone: their lines and scales. */
-const ALONE_A = memory.data(64, 16);
-const ALONE_B = memory.data(64, 16);
-const ALONE_SCALE = memory.data(64, 16);
 
 /** Under each of four scales: i32 codes [8] and signs [4] of a group. */
 const GROUP_CODES = memory.data(128, 16);
 const GROUP_SIGNS = memory.data(64, 16);
-const LANES = memory.data(64, 16);
-
-/** Lines of a point under four scales, by `linesUnder`. */
-let lineA: v128 = f32x4.splat(0);
-let lineB: v128 = f32x4.splat(0);
-
-/** lineA and lineB of the codes at `codes`, i32 [4]. */
-// @ts-ignore: decorator
-@inline function linesUnder<P>(lines: usize, codes: usize): void {
-  const l0 = lineOf<P>(lines, load<i32>(codes));
-  const l1 = lineOf<P>(lines, load<i32>(codes, 4));
-  const l2 = lineOf<P>(lines, load<i32>(codes, 8));
-  const l3 = lineOf<P>(lines, load<i32>(codes, 12));
-  const l01 = i32x4.shuffle(l0, l1, 0, 1, 4, 5);
-  const l23 = i32x4.shuffle(l2, l3, 0, 1, 4, 5);
-  lineA = i32x4.shuffle(l01, l23, 0, 2, 4, 6);
-  lineB = i32x4.shuffle(l01, l23, 1, 3, 5, 7);
-}
-
-/** s·a - b. */
-// @ts-ignore: decorator
-@inline function costOf(scale: v128, a: v128, b: v128): v128 {
-  return f32x4.sub(f32x4.mul(scale, a), b);
-}
-
-function prepareTables<P>(levels: usize): void {
-  for (let n: usize = 0; n < 8; n++) {
-    const q: f32 = n < <usize>levelCount<P>() ? <f32>load<u8>(levels + n) : 0;
-    store<f32>(LEVELS + (n << 3), q * q);
-    store<f32>(LEVELS + (n << 3), q, 4);
-  }
-  if (load<f32>(ONES) != 0) return;
-  for (let i: usize = 0; i < 256; i++) store<f32>(ONES + (i << 2), 1);
-  for (let i = 0; i < 24; i++) store<f32>(TOPS + (<usize>i << 2), <f32>(15.8 - 0.3 * <f64>i));
-}
+/** f32 [3, 4]: errors and sums of a group. */
+const LANES = memory.data(48, 16);
 
 /** Σ w x², from the left. */
 function energyOf(values: usize, weights: usize): f32 {
@@ -93,160 +38,7 @@ function energyOf(values: usize, weights: usize): f32 {
   return sum;
 }
 
-/** Fills VALUES and the signs of all eights. */
-function splitEights(values: usize, weights: usize, even: bool): void {
-  const zero = f32x4.splat(0);
-  for (let k: usize = 0; k < 32; k++) {
-    const at = k << 5;
-    const x = v128.load(values + at);
-    const y = v128.load(values + at, 16);
-    v128.store(VALUES + at, f32x4.abs(x));
-    v128.store(VALUES + at, f32x4.abs(y), 16);
-    const signs = i32x4.bitmask(f32x4.lt(x, zero)) | (i32x4.bitmask(f32x4.lt(y, zero)) << 4);
-    store<u8>(PLAIN_SIGNS + k, <u8>signs);
-    let first = NO_FLIP;
-    let second = NO_FLIP;
-    if (even && (popcnt(signs) & 1) != 0) {
-      v128.store(LOSSES, f32x4.mul(v128.load(weights + at), f32x4.abs(x)));
-      v128.store(LOSSES, f32x4.mul(v128.load(weights + at, 16), f32x4.abs(y)), 16);
-      let least: f32 = Infinity;
-      let next: f32 = Infinity;
-      for (let i: u32 = 0; i < 8; i++) {
-        const loss = load<f32>(LOSSES + (<usize>i << 2));
-        if (loss < least) {
-          next = least;
-          second = first;
-          least = loss;
-          first = i;
-        } else if (loss < next) {
-          next = loss;
-          second = i;
-        }
-      }
-    }
-    store<u8>(FIRST_FLIPS + k, <u8>first);
-    store<u8>(SECOND_FLIPS + k, <u8>second);
-  }
-}
-
-/** Puts the values of point `k` of the block in a place of the sweep; the sign of value `flip` of its eight changes. */
-// @ts-ignore: decorator
-@inline function place<P>(weights: usize, k: usize, flip: u32, point: i32): void {
-  const from = k * sizeof<P>() * 4;
-  const to = <usize>point * sizeof<P>() * 4;
-  v128.store(MAGNITUDES + to, v128.load(VALUES + from));
-  v128.store(ROOTS + to, v128.load(weights + from));
-  if (sizeof<P>() == 8) {
-    v128.store(MAGNITUDES + to, v128.load(VALUES + from, 16), 16);
-    v128.store(ROOTS + to, v128.load(weights + from, 16), 16);
-  }
-  const value = sizeof<P>() == 4 ? flip - ((<u32>k & 1) << 2) : flip;
-  if (value < sizeof<P>()) {
-    const at = MAGNITUDES + to + (<usize>value << 2);
-    store<u32>(at, load<u32>(at) ^ 0x80000000);
-  }
-  makeLines<P>(point);
-}
-
-/** Step 1 for one group: ALONE_A, ALONE_B, ALONE_SCALE. */
-function searchAlone<P>(
-  grid: usize,
-  weights: usize,
-  g: usize,
-  size: usize,
-  slope: f32,
-  below: f32,
-  topLevel: f64,
-): void {
-  store<f32>(ALONE_A + (g << 2), 0);
-  store<f32>(ALONE_B + (g << 2), 0);
-  store<f32>(ALONE_SCALE + (g << 2), 0);
-  let upper = f32x4.splat(0);
-  for (let i: usize = 0; i < size << 2; i += 16) upper = f32x4.pmax(upper, v128.load(VALUES + g * (size << 2) + i));
-  v128.store(LANES, upper);
-  const largest = max<f32>(
-    max<f32>(load<f32>(LANES), load<f32>(LANES, 4)),
-    max<f32>(load<f32>(LANES, 8), load<f32>(LANES, 12)),
-  );
-  if (largest == 0) return;
-  for (let i: usize = 0; i < 8; i++) {
-    const scale: f32 = largest * <f32>(load<f64>(TRIALS + (i << 3)) / topLevel);
-    store<f32>(TRIED + (i << 2), scale);
-    store<f32>(ROUNDERS + (i << 2), slope / scale);
-  }
-
-  let a = f32x4.splat(0);
-  let b = a;
-  let a2 = a;
-  let b2 = a;
-  const eights = size >> 3;
-  for (let k: usize = g * eights; k < (g + 1) * eights; k++) {
-    let eightA = f32x4.splat(0);
-    let eightB = eightA;
-    let eightA2 = eightA;
-    let eightB2 = eightA;
-    for (let half: usize = 0; half < 8 / sizeof<P>(); half++) {
-      place<P>(weights, (k * 8) / sizeof<P>() + half, load<u8>(FIRST_FLIPS + k), 0);
-      roundPoint<P>(0, 2, below);
-      choosePoint<P>(grid, 0, 8, false, false);
-      linesUnder<P>(linesAt(0), chosenAt(0));
-      eightA = f32x4.add(eightA, lineA);
-      eightB = f32x4.add(eightB, lineB);
-      linesUnder<P>(linesAt(0), chosenAt(0) + 16);
-      eightA2 = f32x4.add(eightA2, lineA);
-      eightB2 = f32x4.add(eightB2, lineB);
-    }
-    a = f32x4.add(a, eightA);
-    b = f32x4.add(b, eightB);
-    a2 = f32x4.add(a2, eightA2);
-    b2 = f32x4.add(b2, eightB2);
-  }
-  v128.store(LANES, a);
-  v128.store(LANES, a2, 16);
-  v128.store(LANES, b, 32);
-  v128.store(LANES, b2, 48);
-  let most: f32 = 0;
-  for (let i: usize = 0; i < 32; i += 4) {
-    const one = load<f32>(LANES + i);
-    const other = load<f32>(LANES + i, 32);
-    const gain: f32 = other > 0 ? other * (other / one) : 0;
-    if (gain <= most) continue;
-    most = gain;
-    store<f32>(ALONE_A + (g << 2), one);
-    store<f32>(ALONE_B + (g << 2), other);
-    store<f32>(ALONE_SCALE + (g << 2), <f32>0.5 * (other / one));
-  }
-}
-
-/** Step 2: d. */
-function chooseD(groups: usize, largest: f32): f32 {
-  let least: f32 = Infinity;
-  let d: f32 = 0;
-  for (let t: usize = 0; t < 24; t += 4) {
-    const tried = f32x4.div(f32x4.splat(largest), v128.load(TOPS + (t << 2)));
-    const inverse = f32x4.div(f32x4.splat(1), tried);
-    let sum = f32x4.splat(0);
-    for (let g: usize = 0; g < groups << 2; g += 4) {
-      const exact = f32x4.sub(f32x4.mul(v128.load32_splat(ALONE_SCALE + g), inverse), f32x4.splat(0.5));
-      const bits = v128.and(f32x4.add(exact, f32x4.splat(12582912)), i32x4.splat(0x007fffff));
-      const nearest = i32x4.sub(bits, i32x4.splat(0x00400000));
-      const code = i32x4.max_s(i32x4.splat(0), i32x4.min_s(i32x4.splat(15), nearest));
-      const scale = f32x4.mul(tried, f32x4.add(f32x4.convert_i32x4_s(code), f32x4.splat(0.5)));
-      const cost = costOf(scale, v128.load32_splat(ALONE_A + g), v128.load32_splat(ALONE_B + g));
-      sum = f32x4.add(sum, f32x4.mul(scale, cost));
-    }
-    v128.store(LANES, sum);
-    v128.store(LANES, tried, 16);
-    for (let i: usize = 0; i < 16; i += 4) {
-      if (load<f32>(LANES + i) >= least) continue;
-      least = load<f32>(LANES + i);
-      d = load<f32>(LANES + i, 16);
-    }
-  }
-  return d;
-}
-
-// Of step 3: whether lists are the long ones; the sums of a group under four scales.
+// Whether lists are the long ones; the sums of a group under four scales.
 let wideLists: bool = false;
 let groupA: v128 = f32x4.splat(0);
 let groupB: v128 = f32x4.splat(0);
@@ -345,7 +137,8 @@ export function bestBlock<P>(
   below: f32,
   unit: f32,
 ): bool {
-  prepareTables<P>(levels);
+  if (load<f32>(ONES) == 0) for (let i: usize = 0; i < 256; i++) store<f32>(ONES + (i << 2), 1);
+  setLevels<P>(levels);
   const weights = importance != 0 ? importance : ONES;
   wideLists = importance != 0;
   const energy = energyOf(values, weights);
