@@ -72,7 +72,7 @@ async function errors(source: string): Promise<void> {
         const values = toFloat32({
           dtype: 'float16',
           dims: [count, length],
-          data: await tensor.read(0, count),
+          data: new Uint16Array((await tensor.read(0, count)).slice().buffer),
         });
         const error = async (search: 'reference' | 'best') => {
           const bytes = await encodeBlocks(name, values, length, { search, importance });
