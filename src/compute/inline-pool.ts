@@ -1,9 +1,10 @@
 import type { BlockSearch } from '../kernels/index.ts';
 import { throwIfAborted } from '../tensor/index.ts';
 import { refuseValue } from './refuse-value.ts';
-import { countTiles, storedRowBytes, type TensorJob, tileRowsOf, tileShape } from './tensor-job.ts';
+import { countTiles, type TensorJob, tileShape } from './tensor-job.ts';
 import { type TileEncoder, tileEncoder } from './tile-encoder.ts';
 import type { TilePool } from './tile-pool.ts';
+import { tileRowsOf } from './tile-shape.ts';
 
 /** Longest that a page's thread works without a turn for anything else. */
 const TURN_MS = 50;
@@ -12,6 +13,7 @@ const TURN_MS = 50;
 export function inlinePool(): TilePool {
   return {
     threads: 1,
+    prepare() {},
     async encode({ jobs, outputs, search, done, signal, onProgress, onTiles }) {
       const flags = new Uint8Array(countTiles(jobs));
       if (done) flags.set(done);
@@ -19,20 +21,19 @@ export function inlinePool(): TilePool {
       let [finished, tile] = [0, 0];
       let turn = performance.now();
       for (const job of jobs) {
-        const { source, type, file, offset } = job;
+        const { source, file, offset } = job;
         const shape = tileShape(job);
         const encoder = await cachedEncoder(job, search);
-        const rowBytes = storedRowBytes(type, shape.rowLength);
         for (let i = 0; i < shape.tiles; i++, tile++) {
           throwIfAborted(signal);
           const { from, to, group } = tileRowsOf(shape, i);
-          finished += (to - from) * storedRowBytes(source.type, shape.rowLength);
+          finished += (to - from) * shape.fromBytes;
           if (flags[tile] === 1) continue;
           const bytes = await source.read(from, to);
           encoder.input(to - from, shape.rowLength, importanceOf(job, group)).set(bytes);
           const result = encoder.encode();
           if (typeof result === 'number') await refuseValue(job, from, result);
-          else await outputs[file]!.write(offset + from * rowBytes, result.slice());
+          else await outputs[file]!.write(offset + from * shape.toBytes, result.slice());
           flags[tile] = 1;
           if (performance.now() - turn < TURN_MS) continue;
           onProgress?.({ done: finished, total });
@@ -66,7 +67,7 @@ export function importanceOf({ importance, source }: TensorJob, group: number): 
 
 /** Bytes of a job's tensor as it is stored. */
 export const jobBytes = (job: TensorJob): number => {
-  const { rowLength, groupRows, groupTiles, tiles } = tileShape(job);
+  const { fromBytes, groupRows, groupTiles, tiles } = tileShape(job);
   const rows = tiles === 0 ? 0 : (tiles / groupTiles) * groupRows;
-  return rows * storedRowBytes(job.source.type, rowLength);
+  return rows * fromBytes;
 };

@@ -7,7 +7,7 @@ import { fail, LowbitError, throwIfAborted } from '../tensor/index.ts';
 import { importanceOf, jobBytes } from './inline-pool.ts';
 import { refuseValue } from './refuse-value.ts';
 import { storedRuns } from './stored-runs.ts';
-import { countTiles, storedRowBytes, type TensorJob, tileRowsOf, tileShape } from './tensor-job.ts';
+import { countTiles, type TensorJob, tileShape } from './tensor-job.ts';
 import {
   type FileJob,
   type FilesRequest,
@@ -18,6 +18,7 @@ import {
   type TileRequest,
 } from './thread-protocol.ts';
 import type { EncodeRequest, TileOutput, TilePool, TilePoolOptions } from './tile-pool.ts';
+import { tileRowsOf } from './tile-shape.ts';
 
 /** How often progress is looked at while threads work by themselves. */
 const POLL_MS = 100;
@@ -110,6 +111,7 @@ export function threadPool({ threads = availableParallelism() }: TilePoolOptions
   };
   return {
     threads,
+    prepare: (tiles) => void start(tiles),
     async encode(request) {
       const { signal } = request;
       throwIfAborted(signal);
@@ -268,7 +270,6 @@ async function encodeCopied(
   const settle = () => pending.shift()?.write();
   for (const { job, first } of jobs) {
     const shape = tileShape(job);
-    const outBytes = storedRowBytes(job.type, shape.rowLength);
     for (let i = 0; i < shape.tiles; i++) {
       if (flags[first + i] === 1) continue;
       throwIfAborted(signal);
@@ -295,7 +296,7 @@ async function encodeCopied(
           if (answer.kind !== 'tile') throw new TypeError(`a thread answered ${answer.kind} to a tile`);
           if (typeof answer.result === 'number') await refuseValue(job, rows.from, answer.result);
           else {
-            await outputs[job.file]!.write(job.offset + rows.from * outBytes, answer.result);
+            await outputs[job.file]!.write(job.offset + rows.from * shape.toBytes, answer.result);
             flags[first + i] = 1;
           }
         },

@@ -1,6 +1,6 @@
 import type { StoredType } from '../files/index.ts';
 import type { BlockSearch } from '../kernels/index.ts';
-import type { TileShape } from './tensor-job.ts';
+import type { TileShape } from './tile-shape.ts';
 
 /** What a pool and its threads say to each other. */
 

@@ -1,16 +1,11 @@
 import type { StoredType } from '../files/index.ts';
-import {
-  type BlockCoder,
-  type BlockKernelName,
-  type BlockSearch,
-  blockCoder,
-  blockKernels,
-  floatCoder,
-  type StoredFloat,
-} from '../kernels/index.ts';
-import { toFloat32 } from '../numerics/index.ts';
-import { type DType, tensorFromBytes } from '../tensor/index.ts';
-import { storedRowBytes } from './tensor-job.ts';
+import { type BlockCoder, blockCoder, type StoredFloat } from '../kernels/ggml/block-coder.ts';
+import { type BlockKernelName, blockKernels } from '../kernels/ggml/block-kernels.ts';
+import type { BlockSearch } from '../kernels/ggml/block-twin.ts';
+import { floatCoder } from '../kernels/ggml/float-coder.ts';
+import { byteLengthOf, type DType, tensorFromBytes } from '../tensor/index.ts';
+
+// Threads start with this file: it imports no more than they need.
 
 /** Turns stored rows of one type into stored rows of another. */
 export interface TileEncoder {
@@ -52,13 +47,13 @@ export async function tileEncoder(
       encode: () => encode.encode(search, true),
     };
   }
-  const values = isBlocks(from) ? decoded(await blockCoder(from)) : converted(from as DType);
+  const values = isBlocks(from) ? decoded(await blockCoder(from)) : await converted(from as DType);
   const target = encode === undefined ? await betweenFloats('float32', to as StoredFloat) : undefined;
   const bytes = scratch();
   let tile: { rows: number; rowLength: number; importance: Float32Array | undefined; stored: Uint8Array };
   return {
     input(rows, rowLength, importance) {
-      const stored = bytes(rows * storedRowBytes(from, rowLength));
+      const stored = bytes(rows * byteSize(from, rowLength));
       tile = { rows, rowLength, importance, stored };
       return stored;
     },
@@ -88,7 +83,7 @@ function asItIs(type: StoredType): TileEncoder {
   const bytes = scratch();
   let tile = bytes(0);
   return {
-    input: (rows, rowLength) => (tile = bytes(rows * storedRowBytes(type, rowLength))),
+    input: (rows, rowLength) => (tile = bytes(rows * byteSize(type, rowLength))),
     encode: () => tile,
   };
 }
@@ -106,9 +101,17 @@ function decoded(coder: BlockCoder): Floats {
 }
 
 /** The values of any real element type as float32. */
-const converted =
-  (from: DType): Floats =>
-  (stored, count) => {
+async function converted(from: DType): Promise<Floats> {
+  const { toFloat32 } = await import('../numerics/index.ts');
+  return (stored, count) => {
     const values = toFloat32(tensorFromBytes(from as Exclude<DType, 'string'>, [count], stored));
     return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   };
+}
+
+/** Bytes of `count` values of a type. */
+function byteSize(type: StoredType, count: number): number {
+  if (!isBlocks(type)) return byteLengthOf(type as DType, count);
+  const { values, bytes } = blockKernels[type];
+  return (count / values) * bytes;
+}

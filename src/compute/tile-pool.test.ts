@@ -3,12 +3,12 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile } from '../files/index.ts';
+import { openFile, storedBytes } from '../files/index.ts';
 import { encodeBlocks, toFloat32 } from '../numerics/index.ts';
 import { seededRandom, tensorFromBytes } from '../tensor/index.ts';
 import { inlinePool } from './inline-pool.ts';
 import { inFile, randomTensor } from './random-tensor.test-data.ts';
-import { countTiles, storedRowBytes, type TensorJob } from './tensor-job.ts';
+import { countTiles, type TensorJob } from './tensor-job.ts';
 import { createTilePool, type TileOutput, type TilePool } from './tile-pool.ts';
 
 let folder: string;
@@ -65,7 +65,7 @@ async function jobs() {
     const at = offset;
     const count = source.shape.reduce((a, b) => a * b, 1);
     // A gap behind each, as alignment leaves.
-    offset += storedRowBytes(type, count) + 32;
+    offset += storedBytes(type, count) + 32;
     return { source, type, file: 0, offset: at, ...(importance && { importance }) };
   });
   return { sources, list, size: offset, close: () => source.close!() };

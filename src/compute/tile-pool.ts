@@ -40,6 +40,8 @@ export interface EncodeRequest {
  */
 export interface TilePool {
   readonly threads: number;
+  /** Starts threads for about so many tiles, so that they are there when the work comes. */
+  prepare(tiles: number): void;
   /**
    * Encodes all tiles of the jobs and writes them.
    * @throws numerics/not-finite for the first value, in the order of the jobs, that is NaN or Inf;
@@ -55,7 +57,7 @@ export interface TilePoolOptions {
   readonly threads?: number;
 }
 
-/** Starts a pool; threads start with the first work. */
+/** A pool of threads. Close it. */
 export function createTilePool(options: TilePoolOptions = {}): TilePool {
   return createThreads(options);
 }

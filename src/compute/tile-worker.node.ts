@@ -1,8 +1,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import type { StoredType } from '../files/index.ts';
-import type { BlockSearch } from '../kernels/index.ts';
-import { storedRowBytes, type TileRows, tileRowsOf } from './tensor-job.ts';
+import type { BlockSearch } from '../kernels/ggml/block-twin.ts';
 import {
   type FileJob,
   type FilesRequest,
@@ -15,6 +14,7 @@ import {
   type TileRequest,
 } from './thread-protocol.ts';
 import { type TileEncoder, tileEncoder } from './tile-encoder.ts';
+import { type TileRows, tileRowsOf } from './tile-shape.ts';
 
 /** A worker thread of the pool. */
 
@@ -72,18 +72,14 @@ async function encodeFiles({ id, jobs, search, control, done }: FilesRequest): P
 }
 
 function encodeFileTile(job: FileJob, encoder: TileEncoder, tile: number): TileFault | undefined {
-  const { shape, from, to, offset, output } = job;
+  const { shape, offset, output } = job;
   const rows = tileRowsOf(shape, tile - job.firstTile);
-  const [rowBytes, outBytes] = [from, to].map((type) => storedRowBytes(type, shape.rowLength)) as [
-    number,
-    number,
-  ];
   try {
     const input = encoder.input(rows.to - rows.from, shape.rowLength, importanceOf(job, rows));
-    readRuns(job.runs, rows.from * rowBytes, input);
+    readRuns(job.runs, rows.from * shape.fromBytes, input);
     const result = encoder.encode();
     if (typeof result === 'number') return { kind: 'value', tile, index: result };
-    writeAt(output, result, offset + rows.from * outBytes);
+    writeAt(output, result, offset + rows.from * shape.toBytes);
     return undefined;
   } catch (error) {
     if (!(error instanceof FileFault)) throw error;

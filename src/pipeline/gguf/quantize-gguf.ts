@@ -1,7 +1,8 @@
-import { createTilePool, type TilePool } from '../../compute/index.ts';
+import { createTilePool, TILE_VALUES, type TilePool } from '../../compute/index.ts';
+import type { TensorSource } from '../../files/index.ts';
 import type { MachineRecord, OutputRecord, RunEvent, RunRecord } from '../../report/index.ts';
 import { capabilities } from '../../runtime/index.ts';
-import { fail, throwIfAborted } from '../../tensor/index.ts';
+import { elementCount, fail, throwIfAborted } from '../../tensor/index.ts';
 import type { ParsedRecipe, QuantizeOptions } from '../recipe.ts';
 import { lowbitVersion } from '../version.ts';
 import { type GgufDestination, ggufDestination } from './gguf-destination.ts';
@@ -44,6 +45,7 @@ export async function quantizeGguf(
   let weights: OpenedWeights | undefined;
   try {
     weights = await openWeights(options.model);
+    if (!options.dryRun) pool.prepare(weights.model.tensors.reduce(addTiles, 0));
     const importance = given.imatrix === undefined ? undefined : await openImatrix(given.imatrix);
     const run: GgufRun = { options, given, recipe, weights, importance, pool, emit };
     const outputs = options.dryRun ? plannedOutputs(run) : await writtenOutputs(run);
@@ -62,6 +64,10 @@ export async function quantizeGguf(
     await weights?.close();
   }
 }
+
+/** About as many tiles as a tensor takes. */
+const addTiles = (tiles: number, { shape }: TensorSource): number =>
+  tiles + Math.ceil(elementCount(shape) / TILE_VALUES);
 
 /** Every output is planned before any is made: what cannot be made is said at once. */
 function plansOf(run: GgufRun, fileName: GgufDestination['fileName']): GgufPlan[] {
