@@ -1,4 +1,4 @@
-/** IQ3_XXS and IQ3_S: four magnitudes at a time from a grid; the readable twins are ../ggml/iq3_xxs.ref.ts and iq3_s.ref.ts. */
+/** IQ3_XXS and IQ3_S: four magnitudes at a time from a grid; the readable twins are ../ggml/<type>.ref.ts. */
 import { entryOf, listNeighbours, readPoints } from './shared/grid';
 import { bestBlock } from './shared/grid-best';
 import { CODES, D, LEFT, SCALES, SIGNS } from './shared/grid-block';

@@ -29,5 +29,6 @@ import { pointOf } from './grid';
 @inline export function decodePoint8(grid: usize, index: u32, scale: v128, signs: u32, to: usize): void {
   const x = i16x8.extend_low_i8x16_u(pointOf<u64>(grid, index));
   v128.store(to, signed4(x, scale, signs, i32x4(1 << 31, 1 << 30, 1 << 29, 1 << 28)));
-  v128.store(to, signed4(i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15), scale, signs, i32x4(1 << 27, 1 << 26, 1 << 25, 1 << 24)), 16);
+  const y = i64x2.shuffle(x, x, 1, 1);
+  v128.store(to, signed4(y, scale, signs, i32x4(1 << 27, 1 << 26, 1 << 25, 1 << 24)), 16);
 }

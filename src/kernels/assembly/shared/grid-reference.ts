@@ -18,7 +18,7 @@ export const ALL: i32 = 1;
 export const ALWAYS: i32 = 2;
 
 const GROUP_SCALES = memory.data(16 << 2, 16);
-/** Magnitudes below and above which a group is rounded value by value, for 1 / scale may be Inf. */
+/** Magnitudes beyond which a group is rounded value by value, for 1 / scale may be Inf. */
 const TINY: f32 = 7.8886090522101181e-31; // 2^-100
 const HUGE: f32 = 1.2676506002282294e30; // 2^100
 
@@ -29,6 +29,26 @@ const HUGE: f32 = 1.2676506002282294e30; // 2^100
   const a = f32x4.extract_lane(pair, 0);
   const b = f32x4.extract_lane(pair, 1);
   return largest ? (a < b ? b : a) : b < a ? b : a;
+}
+
+/** The scales of the trials: largest / (top + i · step), |i| <= reach. */
+function setScales(reach: i32, step: f32, top: f32, largest: f32): void {
+  for (let i = -reach; i <= reach; i += 4) {
+    const at = <usize>(i + reach) << 2;
+    const turn = f32x4.convert_i32x4_s(i32x4.add(i32x4.splat(i), i32x4(0, 1, 2, 3)));
+    const inverse = f32x4.div(f32x4.add(f32x4.splat(top), f32x4.mul(turn, f32x4.splat(step))), f32x4.splat(largest));
+    v128.store(INVERSES + at, inverse);
+    v128.store(ROUNDERS + at, f32x4.mul(inverse, f32x4.splat(0.5)));
+    v128.store(TRIED + at, f32x4.div(f32x4.splat(1), inverse));
+  }
+}
+
+/** What `roundPoint` does, for numbers of any size. */
+function roundWildly<P>(point: i32, scales: i32): void {
+  const rounded = roundedAt(point);
+  store<i32>(rounded - 4, -1);
+  for (let i: usize = 0; i < <usize>scales << 2; i += 4)
+    store<i32>(rounded + i, roundOnce<P>(point, load<f32>(INVERSES + i)));
 }
 
 /**
@@ -78,7 +98,9 @@ export function referenceBlock<P>(
       lower = f32x4.pmin(lower, x);
       v128.store(PRODUCTS + i, f32x4.mul(v128.load(WEIGHTS + i), x));
     }
-    let largest = lanes(upper, true);
+    const highest = lanes(upper, true);
+    const lowest = lanes(lower, false);
+    let largest = highest;
     let scale: f32 = largest / top;
     let empty = largest < smallest;
     if (!empty && start) {
@@ -92,25 +114,12 @@ export function referenceBlock<P>(
       continue;
     }
 
-    for (let i = 0; i < scales; i += 4) {
-      const at = <usize>i << 2;
-      const turn = f32x4.convert_i32x4_s(i32x4.add(i32x4.splat(i - reach), i32x4(0, 1, 2, 3)));
-      const inverse = f32x4.div(f32x4.add(f32x4.splat(top), f32x4.mul(turn, f32x4.splat(step))), f32x4.splat(largest));
-      v128.store(INVERSES + at, inverse);
-      v128.store(ROUNDERS + at, f32x4.mul(inverse, f32x4.splat(0.5)));
-      v128.store(TRIED + at, f32x4.div(f32x4.splat(1), inverse));
-    }
+    setScales(reach, step, top, largest);
     forgetLines();
-    const lowest = lanes(lower, false);
-    const tame = TINY < largest && HUGE > largest && lowest > largest * -262144;
+    const tame = TINY < largest && HUGE > largest && lowest > largest * -262144 && highest < largest * 262144;
     for (let k = 0; k < points; k++) {
       if (tame) roundPoint<P>(k, vectors, 0.5);
-      else {
-        const rounded = roundedAt(k);
-        store<i32>(rounded - 4, -1);
-        for (let i: usize = 0; i < <usize>scales << 2; i += 4)
-          store<i32>(rounded + i, roundOnce<P>(k, load<f32>(INVERSES + i)));
-      }
+      else roundWildly<P>(k, scales);
       choosePoint<P>(grid, k, scales, true, false);
     }
     sumVectors<P>(points, vectors);
