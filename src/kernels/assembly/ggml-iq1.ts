@@ -2,7 +2,7 @@
  * IQ1_S and IQ1_M; the readable twins are ../ggml/iq1_s.ref.ts and iq1_m.ref.ts. Four boundaries of a split are tried
  * at once: only where one of them beats the best so far are they looked at one by one, so the choice is the twin's.
  */
-import { iq1GridBits } from '../ggml/iq1-grid-bits';
+import { iq1GridBits } from './shared/iq1-grid-bits';
 import { halfBits, halfValue } from './shared/half';
 
 export * from './shared/block-io';

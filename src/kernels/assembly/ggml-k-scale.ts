@@ -9,7 +9,7 @@ import {
 } from './shared/k-scale-bytes';
 import { fitSteps, fittedD, FITTED_STEPS, setValues } from './shared/step-fit';
 import { sideBySide, sumSquares } from './shared/sub-blocks';
-import { refinedCodes, refineScales } from './shared/scale-refine';
+import { addSuperBlock, REFINED, refinedCodes, refineListed, startRefining } from './shared/scale-refine';
 import { chooseScales, firstGroupCodes, GROUP, searchedCodes, setLevels, SCALES, tryScales, W, WX, X } from './shared/scale-search';
 
 export * from './shared/block-io';
@@ -39,10 +39,21 @@ function setSquares(): void {
 
 /** The one of largest magnitude of the f32 [16] at SCALES, the first of several. */
 function largestScale(): f32 {
+  let low = f32x4.splat(0);
+  let high = low;
+  for (let i: usize = 0; i < 64; i += 16) {
+    low = f32x4.pmin(low, v128.load(SCALES + i));
+    high = f32x4.pmax(high, v128.load(SCALES + i));
+  }
+  // Lanes 0 and 1: the most negative, lanes 2 and 3: the most positive, as magnitudes.
+  const far = f32x4.pmax(i32x4.shuffle(f32x4.neg(low), high, 0, 1, 4, 5), i32x4.shuffle(f32x4.neg(low), high, 2, 3, 6, 7));
+  const negative = max<f32>(f32x4.extract_lane(far, 0), f32x4.extract_lane(far, 1));
+  const positive = max<f32>(f32x4.extract_lane(far, 2), f32x4.extract_lane(far, 3));
+  if (negative != positive) return negative > positive ? -negative : positive;
   let largest: f32 = 0;
   for (let i: usize = 0; i < 64; i += 4) {
     const scale = load<f32>(SCALES + i);
-    largest = abs<f32>(scale) > abs<f32>(largest) ? scale : largest;
+    if (abs<f32>(scale) > abs<f32>(largest)) largest = scale;
   }
   return largest;
 }
@@ -86,25 +97,33 @@ export function encode_q6_k(values: usize, bytes: usize, rows: i32, length: i32,
   }
 }
 
-/** Q3_K as ggml searches it without importance. */
+/** Q3_K as ggml searches it without importance, four super-blocks at a time. */
 function encodeRefined(values: usize, bytes: usize, end: usize): void {
-  for (; values < end; values += 1024, bytes += 110) {
-    group(values, X);
-    refineScales(values);
-    const largest = largestScale();
-    let d: u32 = 0;
-    if (largest == 0) v128.store(STEPS, i8x16.splat(-32));
-    else {
-      const inverse: f32 = -32 / largest;
-      setSteps(inverse, i32.MAX_VALUE);
-      const steps = v128.load(STEPS);
-      v128.store(STEPS, i8x16.max_s(i8x16.splat(-32), i8x16.min_s(i8x16.splat(31), steps)));
-      d = halfBits(1 / inverse);
+  while (values < end) {
+    const count = min<usize>(4, (end - values) >> 10);
+    startRefining();
+    for (let b: usize = 0; b < count; b++) {
+      group(values + (b << 10), X);
+      addSuperBlock(b);
     }
-    setStored(halfValue(d));
-    divideCodes(values, 4);
-    if (anyZero()) refinedCodes(values);
-    packQ3K(bytes, d);
+    refineListed(values);
+    for (let b: usize = 0; b < count; b++, values += 1024, bytes += 110) {
+      memory.copy(SCALES, REFINED + (b << 6), 64);
+      const largest = largestScale();
+      let d: u32 = 0;
+      if (largest == 0) v128.store(STEPS, i8x16.splat(-32));
+      else {
+        const inverse: f32 = -32 / largest;
+        setSteps(inverse, i32.MAX_VALUE);
+        const steps = v128.load(STEPS);
+        v128.store(STEPS, i8x16.max_s(i8x16.splat(-32), i8x16.min_s(i8x16.splat(31), steps)));
+        d = halfBits(1 / inverse);
+      }
+      setStored(halfValue(d));
+      divideCodes(values, 4);
+      if (anyZero()) refinedCodes(values, b);
+      packQ3K(bytes, d);
+    }
   }
 }
 

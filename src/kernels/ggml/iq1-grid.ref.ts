@@ -1,4 +1,4 @@
-import { iq1GridBits } from './iq1-grid-bits.ts';
+import { iq1GridBits } from '../assembly/shared/iq1-grid-bits.ts';
 
 /** The grid of IQ1: eight digits 0, 1, 2 that stand for -1, 0, 1. */
 export interface Iq1Grid {

@@ -3,60 +3,62 @@
  * takes away more of x^4. The readable twin is refineScale of ../../ggml/scale-search.ref.ts.
  *
  * Hardly a fifth of the sub-blocks changes at all. Those are found four in lanes, by a test that needs no division
- * and may find too many; only they are gone through value by value.
+ * and may find too many. Only they are gone through value by value, again four at a time, each at a value of its own.
  */
-import { CODES, STORED } from './k-scale-bytes';
-import { extremes, GROUP, SCALES, X } from './scale-search';
+import { CODES, nearestInt4, STORED } from './k-scale-bytes';
+import { extremes, GROUP, X } from './scale-search';
 
-/** Of the sub-blocks: extremes, sums of w x l and w l^2 at the plain scale, its inverse; f32 [16] each. */
-const EXTREMES: usize = memory.data(64, 16);
-const XL: usize = memory.data(64, 16);
-const LL: usize = memory.data(64, 16);
-const INVERSES: usize = memory.data(64, 16);
+/** Sub-blocks of four super-blocks: scales; extremes, sums of w x l and w l^2 at the plain scale; f32 [64] each. */
+export const REFINED: usize = memory.data(256, 16);
+const EXTREMES: usize = memory.data(256, 16);
+const XL: usize = memory.data(256, 16);
+const LL: usize = memory.data(256, 16);
+/** Those that may change: u8 [64]. */
+const LIST: usize = memory.data(64, 16);
+let listed: usize = 0;
+
 /** Of one group: levels, w x l. */
 const LEVELS: usize = memory.data(256, 16);
 const PRODUCTS: usize = memory.data(256, 16);
-/** Of one sub-block: levels, w, w x; f32 [16] each. */
-const L: usize = memory.data(64, 16);
-const WEIGHTS: usize = memory.data(64, 16);
-const WX: usize = memory.data(64, 16);
+/** Of four sub-blocks: levels, w, w x; f32 [4, 16] each. */
+const L: usize = memory.data(256, 16);
+const WEIGHTS: usize = memory.data(256, 16);
+const WX: usize = memory.data(256, 16);
 
-// What loops use again and again; V8 would make it anew in every turn. 
+// What loops use again and again; V8 would make it anew in every turn.
+const INVERSE: usize = memory.data(16, 16);
 const BOUNDS: usize = memory.data(64, 16);
 const THREE: usize = memory.data<f32>([3]);
-const INDEX: usize = memory.data<i32>([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], 16);
+const PLACES: usize = memory.data<i32>([-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1], 16);
 
 /**
- * Whether x may have another level than l. The nearest level is that of x * (ll - w l^2) / (xl - w x l), so it is l as
- * long as x * (ll - w l^2) - l * (xl - w x l) = x * ll - l * xl stays within half of xl - w x l. What rounding does
- * to this is far less than the margins: twice the distance is taken 2.001 times, xl 0.9999 times. Where the last
- * places of very small or large sums are lost, all may change.
+ * Twice the distance of x from l plus w x l, both times 1.0005. The nearest level is that of
+ * x * (ll - w l^2) / (xl - w x l), so it is l as long as x * (ll - w l^2) - l * (xl - w x l) = x * ll - l * xl stays
+ * within half of xl - w x l. What rounding does to this is far less than the margins: the sums here are 2.001 times
+ * those of the search, and the bound is 0.9999 times xl. `top` and `low` are where the ends of the levels lie.
  */
-// @ts-ignore: decorator
-@inline function setBounds(xl: v128, ll: v128): void {
-  const wide = f32x4.mul(xl, f32x4.splat(2.001));
-  v128.store(BOUNDS, wide);
-  v128.store(BOUNDS, f32x4.mul(ll, f32x4.splat(2.001)), 16);
-  v128.store(BOUNDS, f32x4.mul(wide, f32x4.splat(3)), 32);
-  v128.store(BOUNDS, f32x4.mul(wide, f32x4.splat(-4)), 48);
-}
-
-/** Twice the distance of x from l plus w x l: what the bound is compared with. */
 // @ts-ignore: decorator
 @inline function reach(reached: v128, x: v128, l: v128, product: v128, xl: v128, ll: v128, top: v128, low: v128): v128 {
   const off = f32x4.sub(f32x4.pmax(low, f32x4.pmin(top, f32x4.mul(x, ll))), f32x4.mul(l, xl));
   return f32x4.pmax(f32x4.pmax(reached, f32x4.add(product, off)), f32x4.sub(product, off));
 }
 
-/** One group: its sums, its scales, and a bit for each lane that may change. */
-function plainScales(group: usize): i32 {
+/** Where the last places of very small or large sums are not lost. */
+// @ts-ignore: decorator
+@inline function ordinary(xl: v128, ll: v128): v128 {
+  const large = f32x4.splat(1e30);
+  return v128.and(f32x4.gt(xl, f32x4.splat(1e-30)), v128.and(f32x4.lt(xl, large), f32x4.lt(ll, large)));
+}
+
+/** One group at X: its sums and scales; first: its first sub-block among the 64. A bit for each that may change. */
+function plainScales(group: usize, first: usize): i32 {
   const start = X + group * GROUP;
   const end = start + GROUP;
-  const to = group << 4;
+  const to = first << 2;
   const m = extremes(start, GROUP);
   v128.store(EXTREMES + to, m);
-  v128.store(INVERSES + to, f32x4.div(f32x4.splat(-4), m));
-  const inverse = v128.load(INVERSES + to);
+  v128.store(INVERSE, f32x4.div(f32x4.splat(-4), m));
+  const inverse = v128.load(INVERSE);
   const three = v128.load32_splat(THREE);
   let xl = f32x4.splat(0);
   let ll = xl;
@@ -80,7 +82,11 @@ function plainScales(group: usize): i32 {
   }
   v128.store(XL + to, xl);
   v128.store(LL + to, ll);
-  setBounds(xl, ll);
+  const wide = f32x4.mul(xl, f32x4.splat(2.001));
+  v128.store(BOUNDS, wide);
+  v128.store(BOUNDS, f32x4.mul(ll, f32x4.splat(2.001)), 16);
+  v128.store(BOUNDS, f32x4.mul(wide, f32x4.splat(3)), 32);
+  v128.store(BOUNDS, f32x4.mul(wide, f32x4.splat(-4)), 48);
   const xl2 = v128.load(BOUNDS);
   const ll2 = v128.load(BOUNDS, 16);
   const top = v128.load(BOUNDS, 32);
@@ -91,127 +97,198 @@ function plainScales(group: usize): i32 {
     const product = v128.load(i, PRODUCTS - LEVELS + 16);
     reached = reach(reached, v128.load(at, 16), v128.load(i, 16), product, xl2, ll2, top, low);
   }
-  const sure = v128.and(
-    v128.and(f32x4.gt(xl, f32x4.splat(1e-30)), f32x4.lt(xl, f32x4.splat(1e30))),
-    v128.and(f32x4.lt(ll, f32x4.splat(1e30)), f32x4.lt(reached, f32x4.mul(xl, f32x4.splat(0.9999)))),
-  );
-  const some = v128.and(f32x4.ge(f32x4.abs(m), f32x4.splat(1e-15)), f32x4.gt(ll, f32x4.splat(0)));
-  v128.store(SCALES + to, v128.and(f32x4.div(xl, ll), some));
-  return i32x4.bitmask(v128.andnot(v128.and(some, f32x4.gt(xl, f32x4.splat(0))), sure));
+  const zero = f32x4.splat(0);
+  const sure = v128.and(ordinary(xl, ll), f32x4.lt(reached, f32x4.mul(xl, f32x4.splat(0.9999))));
+  const some = v128.and(f32x4.ge(f32x4.abs(m), f32x4.splat(1e-15)), f32x4.gt(ll, zero));
+  v128.store(REFINED + to, v128.and(f32x4.div(xl, ll), some));
+  return i32x4.bitmask(v128.andnot(v128.and(some, f32x4.gt(xl, zero)), sure));
 }
 
+/** Levels and weights of sub-block j of the 64, f32 [16] at x, to place `lane` of the four. */
 // @ts-ignore: decorator
-@inline function beyond(x: v128, l: v128, wx: v128, xl: v128, ll: v128, bound: v128): v128 {
-  const top = f32x4.mul(xl, f32x4.splat(3));
-  const low = f32x4.mul(xl, f32x4.splat(-4));
-  return f32x4.ge(reach(f32x4.splat(0), x, l, f32x4.mul(wx, l), xl, ll, top, low), bound);
-}
-
-/** Takes l into place i of the levels at L, then tells by bit k whether value k at x may have another level. */
-// @ts-ignore: decorator
-@inline function mayChange(x: usize, i: i32, l: f32, xl: f32, ll: f32): i32 {
-  const is = i32x4.splat(i);
-  const four = f32x4.splat(l);
-  // Whole vectors are written: they are read as such soon.
-  const a = v128.bitselect(four, v128.load(L), i32x4.eq(v128.load(INDEX), is));
-  const b = v128.bitselect(four, v128.load(L, 16), i32x4.eq(v128.load(INDEX, 16), is));
-  const c = v128.bitselect(four, v128.load(L, 32), i32x4.eq(v128.load(INDEX, 32), is));
-  const d = v128.bitselect(four, v128.load(L, 48), i32x4.eq(v128.load(INDEX, 48), is));
-  v128.store(L, a);
-  v128.store(L, b, 16);
-  v128.store(L, c, 32);
-  v128.store(L, d, 48);
-  if (!(xl > 1e-30 && xl < 1e30 && ll < 1e30)) return 0xffff;
-  const xl2 = f32x4.splat(xl * <f32>2.001);
-  const ll2 = f32x4.splat(ll * <f32>2.001);
-  const bound = f32x4.splat(xl * <f32>0.9999);
-  return i8x16.bitmask(
-    i8x16.narrow_i16x8_s(
-      i16x8.narrow_i32x4_s(
-        beyond(v128.load(x), a, v128.load(WX), xl2, ll2, bound),
-        beyond(v128.load(x, 16), b, v128.load(WX, 16), xl2, ll2, bound),
-      ),
-      i16x8.narrow_i32x4_s(
-        beyond(v128.load(x, 32), c, v128.load(WX, 32), xl2, ll2, bound),
-        beyond(v128.load(x, 48), d, v128.load(WX, 48), xl2, ll2, bound),
-      ),
-    ),
-  );
-}
-
-/** The level nearest to x * ll / xl. */
-// @ts-ignore: decorator
-@inline function levelAt(x: f32, ll: f32, xl: f32): f32 {
-  const biased: f32 = (x * ll) / xl + 12582912;
-  const whole = (reinterpret<i32>(biased) & 0x007fffff) - 0x00400000;
-  return <f32>max<i32>(-4, min<i32>(3, whole));
-}
-
-/** Goes through sub-block j, f32 [16] at x, up to five times; leaves its levels at L and returns its scale. */
-function refine(x: usize, j: usize): f32 {
-  let xl = load<f32>(XL + (j << 2));
-  let ll = load<f32>(LL + (j << 2));
-  const inverse = v128.load32_splat(INVERSES + (j << 2));
-  const three = v128.load32_splat(THREE);
+@inline function enter(x: usize, j: usize, lane: usize): void {
+  const inverse = f32x4.splat(<f32>-4 / load<f32>(EXTREMES + (j << 2)));
+  const to = lane << 6;
   for (let i: usize = 0; i < 64; i += 16) {
     const v = v128.load(x + i);
     const w = f32x4.mul(v, v);
-    v128.store(L + i, f32x4.pmin(three, f32x4.nearest(f32x4.mul(v, inverse))));
-    v128.store(WEIGHTS + i, w);
-    v128.store(WX + i, f32x4.mul(w, v));
-  }
-  // Those that may change and were not tried with the sums as they are; those behind the last that was tried.
-  let may = xl > 0 ? mayChange(x, -1, 0, xl, ll) : 0;
-  let behind = -1;
-  let pass = 0;
-  while (may != 0) {
-    pass += i32((may & behind) == 0);
-    if (pass == 5) break;
-    const i = ctz((may & behind) == 0 ? may : may & behind);
-    behind = -(2 << i);
-    may &= ~(1 << i);
-    const at = <usize>i << 2;
-    const value = load<f32>(x + at);
-    const l = load<f32>(L + at);
-    const w = load<f32>(WEIGHTS + at);
-    const wx = load<f32>(WX + at);
-    let xlNew: f32 = xl - wx * l;
-    if (!(xlNew > 0)) continue;
-    let llNew: f32 = ll - w * l * l;
-    // As a rule it is the neighbour; where this is sure no quotient is waited for.
-    let lNew: f32 = l + copysign<f32>(1, value * ll - l * xl);
-    const sure = abs<f32>(value * llNew - lNew * xlNew) < xlNew * <f32>0.499 && abs<f32>(lNew + <f32>0.5) < 4;
-    if (!sure || !(xl > 1e-30 && xl < 1e30 && ll < 1e30)) {
-      lNew = levelAt(value, llNew, xlNew);
-      if (lNew == l) continue;
-    }
-    xlNew += wx * lNew;
-    llNew += w * lNew * lNew;
-    if (!(llNew > 0 && xlNew * xlNew * ll > xl * xl * llNew)) continue;
-    xl = xlNew;
-    ll = llNew;
-    may = mayChange(x, i, lNew, xl, ll);
-  }
-  return ll > 0 ? xl / ll : 0;
-}
-
-/** SCALES of the super-block whose vectors are at X and whose values, f32 [256], are at x. */
-export function refineScales(x: usize): void {
-  let may = plainScales(0) | (plainScales(1) << 4) | (plainScales(2) << 8) | (plainScales(3) << 12);
-  for (; may != 0; may &= may - 1) {
-    const j = <usize>ctz(may);
-    store<f32>(SCALES + (j << 2), refine(x + (j << 6), j));
+    v128.store(L + to + i, f32x4.pmin(f32x4.splat(3), f32x4.nearest(f32x4.mul(v, inverse))));
+    v128.store(WEIGHTS + to + i, w);
+    v128.store(WX + to + i, f32x4.mul(w, v));
   }
 }
 
-/** CODES of the sub-blocks whose stored scale is zero: those of the search. x: as above. */
-export function refinedCodes(x: usize): void {
-  for (let j: usize = 0; j < 16; j++) {
+/** Takes the level `l` into place `at` of those of one lane; at: bytes. */
+// @ts-ignore: decorator
+@inline function setLevel(lane: usize, at: usize, l: v128): void {
+  // A whole vector is written: it is read as such soon.
+  const to = L + (lane << 6) + (at & 48);
+  v128.store(to, v128.bitselect(l, v128.load(to), v128.load(PLACES + ((at & 12) << 2))));
+}
+
+// Of four sub-blocks: 2.001 times the sums, bounds.
+const XL2: usize = memory.data(16, 16);
+const LL2: usize = memory.data(16, 16);
+const TOP: usize = memory.data(16, 16);
+const LOW: usize = memory.data(16, 16);
+const BOUND: usize = memory.data(16, 16);
+
+// @ts-ignore: decorator
+@inline function beyond(x: usize, at: usize, xl: v128, ll: v128, top: v128, low: v128, bound: v128): v128 {
+  const l = v128.load(L + at);
+  const product = f32x4.mul(v128.load(WX + at), l);
+  const off = f32x4.sub(f32x4.pmax(low, f32x4.pmin(top, f32x4.mul(v128.load(x), ll))), f32x4.mul(l, xl));
+  return f32x4.ge(f32x4.pmax(f32x4.add(product, off), f32x4.sub(product, off)), bound);
+}
+
+/** Bit k: value k of one lane, f32 [16] at x, may have another level. */
+// @ts-ignore: decorator
+@inline function mayChange(x: usize, lane: usize): i32 {
+  const xl = v128.load32_splat(XL2 + (lane << 2));
+  const ll = v128.load32_splat(LL2 + (lane << 2));
+  const top = v128.load32_splat(TOP + (lane << 2));
+  const low = v128.load32_splat(LOW + (lane << 2));
+  const bound = v128.load32_splat(BOUND + (lane << 2));
+  const at = lane << 6;
+  const a = beyond(x, at, xl, ll, top, low, bound);
+  const b = beyond(x + 16, at + 16, xl, ll, top, low, bound);
+  const c = beyond(x + 32, at + 32, xl, ll, top, low, bound);
+  const d = beyond(x + 48, at + 48, xl, ll, top, low, bound);
+  return i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+}
+
+/** Bits of the values that may change, of four lanes. */
+// @ts-ignore: decorator
+@inline function allThatMayChange(a: usize, b: usize, c: usize, d: usize, xl: v128, ll: v128): v128 {
+  const wide = f32x4.mul(xl, f32x4.splat(2.001));
+  v128.store(XL2, wide);
+  v128.store(LL2, f32x4.mul(ll, f32x4.splat(2.001)));
+  v128.store(TOP, f32x4.mul(wide, f32x4.splat(3)));
+  v128.store(LOW, f32x4.mul(wide, f32x4.splat(-4)));
+  v128.store(BOUND, f32x4.mul(xl, f32x4.splat(0.9999)));
+  let may = i32x4.splat(mayChange(a, 0));
+  may = i32x4.replace_lane(may, 1, mayChange(b, 1));
+  may = i32x4.replace_lane(may, 2, mayChange(c, 2));
+  may = i32x4.replace_lane(may, 3, mayChange(d, 3));
+  return v128.or(may, v128.andnot(i32x4.splat(0xffff), ordinary(xl, ll)));
+}
+
+/** Where in its lane's f32 [16] the value of the lowest bit is. */
+// @ts-ignore: decorator
+@inline function placeOf(bits: i32): usize {
+  return <usize>(ctz(bits) & 15) << 2;
+}
+
+// @ts-ignore: decorator
+@inline function lanes(a: usize, b: usize, c: usize, d: usize): v128 {
+  let v = v128.load32_zero(a);
+  v = v128.load32_lane(b, v, 1);
+  v = v128.load32_lane(c, v, 2);
+  return v128.load32_lane(d, v, 3);
+}
+
+/** Goes through four sub-blocks at once, up to five times; a, b, c and d are their values, f32 [16]. */
+function refine(a: usize, b: usize, c: usize, d: usize, xl: v128, ll: v128): v128 {
+  const zero = i32x4.splat(0);
+  // Bits of values that may change and were not tried with the sums as they are, of those behind the last one tried.
+  let may = allThatMayChange(a, b, c, d, xl, ll);
+  let behind = i32x4.splat(-1);
+  let pass = zero;
+  while (true) {
+    const ahead = v128.and(may, behind);
+    const over = i32x4.eq(ahead, zero);
+    pass = i32x4.sub(pass, over);
+    // The next one, or the first in another pass; none after five.
+    const left = v128.and(v128.bitselect(may, ahead, over), i32x4.lt_s(pass, i32x4.splat(5)));
+    if (!v128.any_true(left)) break;
+    const bit = v128.and(left, i32x4.neg(left));
+    may = v128.and(v128.andnot(may, bit), i32x4.ne(left, zero));
+    behind = i32x4.neg(i32x4.shl(bit, 1));
+    // A lane that is done looks at its first value and leaves it as it is.
+    const p0 = placeOf(i32x4.extract_lane(left, 0));
+    const p1 = placeOf(i32x4.extract_lane(left, 1));
+    const p2 = placeOf(i32x4.extract_lane(left, 2));
+    const p3 = placeOf(i32x4.extract_lane(left, 3));
+    const x = lanes(a + p0, b + p1, c + p2, d + p3);
+    const old = lanes(L + p0, L + 64 + p1, L + 128 + p2, L + 192 + p3);
+    const w = lanes(WEIGHTS + p0, WEIGHTS + 64 + p1, WEIGHTS + 128 + p2, WEIGHTS + 192 + p3);
+    const wx = lanes(WX + p0, WX + 64 + p1, WX + 128 + p2, WX + 192 + p3);
+    const xlOut = f32x4.sub(xl, f32x4.mul(wx, old));
+    const llOut = f32x4.sub(ll, f32x4.mul(f32x4.mul(w, old), old));
+    const whole = nearestInt4(f32x4.div(f32x4.mul(x, llOut), xlOut));
+    const to = f32x4.convert_i32x4_s(i32x4.max_s(i32x4.splat(-4), i32x4.min_s(i32x4.splat(3), whole)));
+    const xlNew = f32x4.add(xlOut, f32x4.mul(wx, to));
+    const llNew = f32x4.add(llOut, f32x4.mul(f32x4.mul(w, to), to));
+    const gains = f32x4.gt(
+      f32x4.mul(f32x4.mul(xlNew, xlNew), ll),
+      f32x4.mul(f32x4.mul(xl, xl), llNew),
+    );
+    const real = v128.and(v128.and(f32x4.gt(xlOut, zero), f32x4.gt(llNew, zero)), f32x4.ne(to, old));
+    const take = v128.and(v128.and(gains, real), i32x4.ne(left, zero));
+    xl = v128.bitselect(xlNew, xl, take);
+    ll = v128.bitselect(llNew, ll, take);
+    const l = v128.bitselect(to, old, take);
+    setLevel(0, p0, i32x4.shuffle(l, l, 0, 0, 0, 0));
+    setLevel(1, p1, i32x4.shuffle(l, l, 1, 1, 1, 1));
+    setLevel(2, p2, i32x4.shuffle(l, l, 2, 2, 2, 2));
+    setLevel(3, p3, i32x4.shuffle(l, l, 3, 3, 3, 3));
+    may = v128.bitselect(allThatMayChange(a, b, c, d, xl, ll), may, take);
+  }
+  return v128.and(f32x4.div(xl, ll), f32x4.gt(ll, zero));
+}
+
+/** Forgets the list of those that may change. */
+export function startRefining(): void {
+  listed = 0;
+}
+
+/** REFINED of the super-block whose vectors are at X, as far as it goes without change. */
+export function addSuperBlock(block: usize): void {
+  const first = block << 4;
+  let may = plainScales(0, first);
+  may |= plainScales(1, first + 4) << 4;
+  may |= plainScales(2, first + 8) << 8;
+  may |= plainScales(3, first + 12) << 12;
+  for (; may != 0; may &= may - 1) store<u8>(LIST + listed++, <u8>(first + ctz(may)));
+}
+
+/** Refines the scales that may change. x: f32 [4, 256], the super-blocks. */
+export function refineListed(x: usize): void {
+  for (let i: usize = 0; i < listed; i += 4) {
+    const last = listed - 1;
+    const j0 = <usize>load<u8>(LIST + i);
+    const j1 = <usize>load<u8>(LIST + min<usize>(i + 1, last));
+    const j2 = <usize>load<u8>(LIST + min<usize>(i + 2, last));
+    const j3 = <usize>load<u8>(LIST + min<usize>(i + 3, last));
+    const a = x + (j0 << 6);
+    const b = x + (j1 << 6);
+    const c = x + (j2 << 6);
+    const d = x + (j3 << 6);
+    enter(a, j0, 0);
+    enter(b, j1, 1);
+    enter(c, j2, 2);
+    enter(d, j3, 3);
+    const xl = lanes(XL + (j0 << 2), XL + (j1 << 2), XL + (j2 << 2), XL + (j3 << 2));
+    const ll = lanes(LL + (j0 << 2), LL + (j1 << 2), LL + (j2 << 2), LL + (j3 << 2));
+    const scales = refine(a, b, c, d, xl, ll);
+    store<f32>(REFINED + (j0 << 2), f32x4.extract_lane(scales, 0));
+    store<f32>(REFINED + (j1 << 2), f32x4.extract_lane(scales, 1));
+    store<f32>(REFINED + (j2 << 2), f32x4.extract_lane(scales, 2));
+    store<f32>(REFINED + (j3 << 2), f32x4.extract_lane(scales, 3));
+  }
+}
+
+/** CODES of the sub-blocks of one super-block whose stored scale is zero: those of the search. x: its f32 [256]. */
+export function refinedCodes(x: usize, block: usize): void {
+  for (let j: usize = 0; j < 16; j++, x += 64) {
     if (load<f32>(STORED + (j << 2)) != 0) continue;
     const to = CODES + (j << 4);
     v128.store(to, i32x4.splat(0));
-    if (!(abs<f32>(load<f32>(EXTREMES + (j << 2))) >= 1e-15)) continue;
-    refine(x + (j << 6), j);
+    const from = (block << 4) + j;
+    if (!(abs<f32>(load<f32>(EXTREMES + (from << 2))) >= 1e-15)) continue;
+    for (let lane: usize = 0; lane < 4; lane++) enter(x, from, lane);
+    const xl = load<f32>(XL + (from << 2));
+    if (xl > 0) refine(x, x, x, x, f32x4.splat(xl), v128.load32_splat(LL + (from << 2)));
     for (let i: usize = 0; i < 16; i++) store<u8>(to + i, <u8>(<i32>load<f32>(L + (i << 2)) + 4));
   }
 }
