@@ -54,7 +54,8 @@ export const runFlags = {
     number: true,
     least: 1,
     valueHint: 'n',
-    description: 'Threads inside one operator, or that encode GGUF tensors. Default: all cores.',
+    description:
+      'Threads inside one operator, or that encode GGUF tensors (at most 16 unless said). Default: all cores.',
     group: 'Run',
   },
   quiet: {

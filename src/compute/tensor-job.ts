@@ -17,7 +17,7 @@ export interface TensorJob {
  * Values of a tile. Tiles are what is read, encoded and written at once; small enough that one with its float32
  * form stays in the second-level cache, large enough that system calls cost nothing beside the work.
  */
-export const TILE_VALUES = 1 << 18;
+export const TILE_VALUES = 1 << 17;
 
 export function tileShape({ source, type, importance }: TensorJob): TileShape {
   const { shape } = source;

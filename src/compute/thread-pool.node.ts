@@ -22,6 +22,10 @@ import { tileRowsOf } from './tile-shape.ts';
 
 /** How often progress is looked at while threads work by themselves. */
 const POLL_MS = 100;
+/**
+ * Threads that nobody asked for by number. A thread takes about 16 MB, and more of them encode faster than disks read.
+ */
+const MOST_THREADS = 16;
 /** Tiles that wait in each thread, so that it never waits for the next. */
 const QUEUED = 2;
 
@@ -96,7 +100,9 @@ class Thread {
   }
 }
 
-export function threadPool({ threads = availableParallelism() }: TilePoolOptions): TilePool {
+export function threadPool({
+  threads = Math.min(availableParallelism(), MOST_THREADS),
+}: TilePoolOptions): TilePool {
   let started: Thread[] = [];
   let ending: Promise<unknown> = Promise.resolve();
   const start = (count: number): Thread[] => {

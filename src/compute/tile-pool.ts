@@ -53,7 +53,7 @@ export interface TilePool {
 }
 
 export interface TilePoolOptions {
-  /** Default: all cores. A page has one. */
+  /** Default: all cores, at most 16. A page has one. */
   readonly threads?: number;
 }
 
