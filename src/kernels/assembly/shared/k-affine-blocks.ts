@@ -58,21 +58,26 @@ export const FROMS = memory.data(64, 16);
   }
 }
 
-/** Q2_K: u8 [16] scale and minimum in halves, u8 [64] codes of four groups of 32 each, d, dmin. */
-export function packQ2(bytes: usize): void {
+/** Sixteen scales and minima of 4 bits, the minimum above. */
+// @ts-ignore: decorator
+@inline export function packScales4(bytes: usize): void {
   v128.store(bytes, v128.or(v128.load(SCALES), i8x16.shl(v128.load(MINIMA), 4)));
+}
+
+/** Codes of 2 bits, four times 32 values a byte: u8 [64]. */
+// @ts-ignore: decorator
+@inline function packPairs(bytes: usize): void {
   for (let at: usize = 0; at < 64; at += 16) {
     const from = CODES + ((at & 32) << 2) + (at & 16);
-    v128.store(bytes + 16 + at, v128.or(
+    v128.store(bytes + at, v128.or(
       v128.or(v128.load(from), i8x16.shl(v128.load(from, 32), 2)),
       v128.or(i8x16.shl(v128.load(from, 64), 4), i8x16.shl(v128.load(from, 96), 6)),
     ));
   }
 }
 
-/** Splits the bytes of Q2_K's scales and minima. */
 // @ts-ignore: decorator
-@inline export function unpackScalesQ2(bytes: usize): void {
+@inline export function unpackScales4(bytes: usize): void {
   const both = v128.load(bytes);
   v128.store(SCALES, v128.and(both, i8x16.splat(15)));
   v128.store(MINIMA, i8x16.shr_u(both, 4));
@@ -105,7 +110,7 @@ export function packQ2(bytes: usize): void {
 
 /** The codes' lower four bits, two groups a byte: u8 [128]. */
 // @ts-ignore: decorator
-@inline export function packNibbles(bytes: usize): void {
+@inline function packNibbles(bytes: usize): void {
   const low = i8x16.splat(15);
   for (let at: usize = 0; at < 128; at += 16) {
     const from = CODES + ((at & ~31) << 1) + (at & 16);
@@ -115,13 +120,24 @@ export function packQ2(bytes: usize): void {
 
 /** The codes' fifth bits, bit j of a byte from group j: u8 [32]. */
 // @ts-ignore: decorator
-@inline export function packFifthBits(bytes: usize): void {
+@inline function packFifthBits(bytes: usize): void {
   for (let at: usize = 0; at < 32; at += 16) {
     let bits = i8x16.splat(0);
     for (let j: usize = 0; j < 8; j++) {
       bits = v128.or(bits, i8x16.shl(i8x16.shr_u(v128.load(CODES + at + (j << 5)), 4), <i32>j));
     }
     v128.store(bytes + at, bits);
+  }
+}
+
+/** The codes of a super-block to its bytes; `top` (3, 15, 31) tells the type. */
+// @ts-ignore: decorator
+@inline export function packCodes(bytes: usize, top: i32): void {
+  if (top == 3) packPairs(bytes + 16);
+  else if (top == 15) packNibbles(bytes + 16);
+  else {
+    packFifthBits(bytes + 16);
+    packNibbles(bytes + 48);
   }
 }
 
