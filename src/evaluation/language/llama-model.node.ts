@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Llama, Token } from 'node-llama-cpp';
 import { fail, throwIfAborted } from '../../tensor/index.ts';
 import type { LanguageModel, LanguageModelOptions } from './language-model.ts';
@@ -36,8 +37,10 @@ export async function openLanguageModel(
   const refuse = (cause: unknown): never =>
     fail('runtime/llama-load', { file: path, why: said.at(-1) || (cause as Error).message }, cause);
   const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 }).catch(refuse);
+  // Left to itself it takes at least four, and threads beyond the cores wait for one another at every step.
+  const cores = Math.min(llama.cpuMathCores, availableParallelism());
   const evaluation = await model
-    .createContext({ contextSize: context, batchSize: context, sequences: 1, ...(threads && { threads }) })
+    .createContext({ contextSize: context, batchSize: context, sequences: 1, threads: threads ?? cores })
     .catch(refuse);
   const sequence = evaluation.getSequence();
   const { bos, shouldPrependBosToken } = model.tokens;
@@ -61,8 +64,9 @@ export async function openLanguageModel(
             token as Token,
             {
               generateNext: {
-                // includeTop and not includeMax: the latter gives nothing beside a list of tokens in 3.22.
-                logits: { filter: { tokens: [next as Token], includeTop: 1 } },
+                // The selected token is the likeliest, as nothing is drawn by chance. includeMax gives nothing beside a
+                // list of tokens in 3.22, and includeTop sorts the vocabulary.
+                logits: { filter: { tokens: [next as Token], includeSelected: true } },
                 totalLogitWeight: true,
               },
             },
