@@ -3,9 +3,9 @@
  * takes away more of x^4. The readable twin is refineScale of ../../ggml/scale-search.ref.ts.
  *
  * Hardly a fifth of the sub-blocks changes at all. Those are found four in lanes, by a test that needs no division
- * and may find too many. Only they are gone through value by value, again four at a time, each at a value of its own.
+ * and may find too many; only they are gone through value by value.
  */
-import { CODES, nearestInt4, STORED } from './k-scale-bytes';
+import { CODES, nearestInt, STORED } from './k-scale-bytes';
 import { extremes, GROUP, X } from './scale-search';
 
 /** Sub-blocks of four super-blocks: scales; extremes, sums of w x l and w l^2 at the plain scale; f32 [64] each. */
@@ -17,19 +17,20 @@ const LL: usize = memory.data(256, 16);
 const LIST: usize = memory.data(64, 16);
 let listed: usize = 0;
 
-/** Of one group: levels, w x l. */
-const LEVELS: usize = memory.data(256, 16);
-const PRODUCTS: usize = memory.data(256, 16);
-/** Of four sub-blocks: levels, w, w x; f32 [4, 16] each. */
-const L: usize = memory.data(256, 16);
-const WEIGHTS: usize = memory.data(256, 16);
-const WX: usize = memory.data(256, 16);
+/** Of two groups: levels, w x l. */
+const LEVELS: usize = memory.data(512, 16);
+const PRODUCTS: usize = memory.data(512, 16);
+/** Of those listed: levels, w, w x, f32 [64, 16] each; bits of the values that may change, i32 [64]. */
+const L: usize = memory.data(4096, 16);
+const WEIGHTS: usize = memory.data(4096, 16);
+const WX: usize = memory.data(4096, 16);
+const MAY: usize = memory.data(256, 16);
 
 // What loops use again and again; V8 would make it anew in every turn.
-const INVERSE: usize = memory.data(16, 16);
-const BOUNDS: usize = memory.data(64, 16);
+const INVERSES: usize = memory.data(32, 16);
+const BOUNDS: usize = memory.data(128, 16);
 const THREE: usize = memory.data<f32>([3]);
-const PLACES: usize = memory.data<i32>([-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1], 16);
+const INDEX: usize = memory.data<i32>([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], 16);
 
 /**
  * Twice the distance of x from l plus w x l, both times 1.0005. The nearest level is that of
@@ -50,53 +51,78 @@ const PLACES: usize = memory.data<i32>([-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1, 0, 0
   return v128.and(f32x4.gt(xl, f32x4.splat(1e-30)), v128.and(f32x4.lt(xl, large), f32x4.lt(ll, large)));
 }
 
-/** One group at X: its sums and scales; first: its first sub-block among the 64. A bit for each that may change. */
+/** Two groups at X: sums and scales; first: the first sub-block among the 64. A bit for each that may change. */
 function plainScales(group: usize, first: usize): i32 {
   const start = X + group * GROUP;
   const end = start + GROUP;
   const to = first << 2;
   const m = extremes(start, GROUP);
+  const n = extremes(start + GROUP, GROUP);
   v128.store(EXTREMES + to, m);
-  v128.store(INVERSE, f32x4.div(f32x4.splat(-4), m));
-  const inverse = v128.load(INVERSE);
+  v128.store(EXTREMES + to, n, 16);
+  v128.store(INVERSES, f32x4.div(f32x4.splat(-4), m));
+  v128.store(INVERSES, f32x4.div(f32x4.splat(-4), n), 16);
+  const inverseA = v128.load(INVERSES);
+  const inverseB = v128.load(INVERSES, 16);
   const three = v128.load32_splat(THREE);
-  let xl = f32x4.splat(0);
-  let ll = xl;
-  for (let at = start, i: usize = LEVELS; at < end; at += 32, i += 32) {
+  let xlA = f32x4.splat(0);
+  let llA = xlA;
+  let xlB = xlA;
+  let llB = xlA;
+  // Two groups at once: the sums of one would wait for themselves.
+  for (let at = start, i: usize = LEVELS; at < end; at += 16, i += 16) {
     let x = v128.load(at);
-    let l = f32x4.pmin(three, f32x4.nearest(f32x4.mul(x, inverse)));
+    let l = f32x4.pmin(three, f32x4.nearest(f32x4.mul(x, inverseA)));
     let w = f32x4.mul(x, x);
     let product = f32x4.mul(f32x4.mul(w, x), l);
-    xl = f32x4.add(xl, product);
-    ll = f32x4.add(ll, f32x4.mul(f32x4.mul(w, l), l));
+    xlA = f32x4.add(xlA, product);
+    llA = f32x4.add(llA, f32x4.mul(f32x4.mul(w, l), l));
     v128.store(i, l);
     v128.store(i, product, PRODUCTS - LEVELS);
-    x = v128.load(at, 16);
-    l = f32x4.pmin(three, f32x4.nearest(f32x4.mul(x, inverse)));
+    x = v128.load(at, GROUP);
+    l = f32x4.pmin(three, f32x4.nearest(f32x4.mul(x, inverseB)));
     w = f32x4.mul(x, x);
     product = f32x4.mul(f32x4.mul(w, x), l);
-    xl = f32x4.add(xl, product);
-    ll = f32x4.add(ll, f32x4.mul(f32x4.mul(w, l), l));
-    v128.store(i, l, 16);
-    v128.store(i, product, PRODUCTS - LEVELS + 16);
+    xlB = f32x4.add(xlB, product);
+    llB = f32x4.add(llB, f32x4.mul(f32x4.mul(w, l), l));
+    v128.store(i, l, GROUP);
+    v128.store(i, product, PRODUCTS - LEVELS + GROUP);
   }
+  setBounds(0, xlA, llA);
+  setBounds(64, xlB, llB);
+  let reachA = f32x4.splat(0);
+  let reachB = reachA;
+  const xlA2 = v128.load(BOUNDS);
+  const llA2 = v128.load(BOUNDS, 16);
+  const topA = v128.load(BOUNDS, 32);
+  const lowA = v128.load(BOUNDS, 48);
+  const xlB2 = v128.load(BOUNDS, 64);
+  const llB2 = v128.load(BOUNDS, 80);
+  const topB = v128.load(BOUNDS, 96);
+  const lowB = v128.load(BOUNDS, 112);
+  for (let at = start, i: usize = LEVELS; at < end; at += 16, i += 16) {
+    const a = v128.load(i, PRODUCTS - LEVELS);
+    reachA = reach(reachA, v128.load(at), v128.load(i), a, xlA2, llA2, topA, lowA);
+    const b = v128.load(i, PRODUCTS - LEVELS + GROUP);
+    reachB = reach(reachB, v128.load(at, GROUP), v128.load(i, GROUP), b, xlB2, llB2, topB, lowB);
+  }
+  return plainScale(to, m, xlA, llA, reachA) | (plainScale(to + 16, n, xlB, llB, reachB) << 4);
+}
+
+// @ts-ignore: decorator
+@inline function setBounds(to: usize, xl: v128, ll: v128): void {
+  const wide = f32x4.mul(xl, f32x4.splat(2.001));
+  v128.store(BOUNDS + to, wide);
+  v128.store(BOUNDS + to, f32x4.mul(ll, f32x4.splat(2.001)), 16);
+  v128.store(BOUNDS + to, f32x4.mul(wide, f32x4.splat(3)), 32);
+  v128.store(BOUNDS + to, f32x4.mul(wide, f32x4.splat(-4)), 48);
+}
+
+/** Keeps sums and scales of one group; a bit for each lane that may change. */
+// @ts-ignore: decorator
+@inline function plainScale(to: usize, m: v128, xl: v128, ll: v128, reached: v128): i32 {
   v128.store(XL + to, xl);
   v128.store(LL + to, ll);
-  const wide = f32x4.mul(xl, f32x4.splat(2.001));
-  v128.store(BOUNDS, wide);
-  v128.store(BOUNDS, f32x4.mul(ll, f32x4.splat(2.001)), 16);
-  v128.store(BOUNDS, f32x4.mul(wide, f32x4.splat(3)), 32);
-  v128.store(BOUNDS, f32x4.mul(wide, f32x4.splat(-4)), 48);
-  const xl2 = v128.load(BOUNDS);
-  const ll2 = v128.load(BOUNDS, 16);
-  const top = v128.load(BOUNDS, 32);
-  const low = v128.load(BOUNDS, 48);
-  let reached = f32x4.splat(0);
-  for (let at = start, i: usize = LEVELS; at < end; at += 32, i += 32) {
-    reached = reach(reached, v128.load(at), v128.load(i), v128.load(i, PRODUCTS - LEVELS), xl2, ll2, top, low);
-    const product = v128.load(i, PRODUCTS - LEVELS + 16);
-    reached = reach(reached, v128.load(at, 16), v128.load(i, 16), product, xl2, ll2, top, low);
-  }
   const zero = f32x4.splat(0);
   const sure = v128.and(ordinary(xl, ll), f32x4.lt(reached, f32x4.mul(xl, f32x4.splat(0.9999))));
   const some = v128.and(f32x4.ge(f32x4.abs(m), f32x4.splat(1e-15)), f32x4.gt(ll, zero));
@@ -104,137 +130,124 @@ function plainScales(group: usize, first: usize): i32 {
   return i32x4.bitmask(v128.andnot(v128.and(some, f32x4.gt(xl, zero)), sure));
 }
 
-/** Levels and weights of sub-block j of the 64, f32 [16] at x, to place `lane` of the four. */
 // @ts-ignore: decorator
-@inline function enter(x: usize, j: usize, lane: usize): void {
-  const inverse = f32x4.splat(<f32>-4 / load<f32>(EXTREMES + (j << 2)));
-  const to = lane << 6;
-  for (let i: usize = 0; i < 64; i += 16) {
-    const v = v128.load(x + i);
-    const w = f32x4.mul(v, v);
-    v128.store(L + to + i, f32x4.pmin(f32x4.splat(3), f32x4.nearest(f32x4.mul(v, inverse))));
-    v128.store(WEIGHTS + to + i, w);
-    v128.store(WX + to + i, f32x4.mul(w, v));
-  }
-}
-
-/** Takes the level `l` into place `at` of those of one lane; at: bytes. */
-// @ts-ignore: decorator
-@inline function setLevel(lane: usize, at: usize, l: v128): void {
-  // A whole vector is written: it is read as such soon.
-  const to = L + (lane << 6) + (at & 48);
-  v128.store(to, v128.bitselect(l, v128.load(to), v128.load(PLACES + ((at & 12) << 2))));
-}
-
-// Of four sub-blocks: 2.001 times the sums, bounds.
-const XL2: usize = memory.data(16, 16);
-const LL2: usize = memory.data(16, 16);
-const TOP: usize = memory.data(16, 16);
-const LOW: usize = memory.data(16, 16);
-const BOUND: usize = memory.data(16, 16);
-
-// @ts-ignore: decorator
-@inline function beyond(x: usize, at: usize, xl: v128, ll: v128, top: v128, low: v128, bound: v128): v128 {
-  const l = v128.load(L + at);
-  const product = f32x4.mul(v128.load(WX + at), l);
-  const off = f32x4.sub(f32x4.pmax(low, f32x4.pmin(top, f32x4.mul(v128.load(x), ll))), f32x4.mul(l, xl));
+@inline function beyond(x: v128, l: v128, wx: v128, xl: v128, ll: v128, bound: v128): v128 {
+  const top = f32x4.mul(xl, f32x4.splat(3));
+  const low = f32x4.mul(xl, f32x4.splat(-4));
+  const product = f32x4.mul(wx, l);
+  const off = f32x4.sub(f32x4.pmax(low, f32x4.pmin(top, f32x4.mul(x, ll))), f32x4.mul(l, xl));
   return f32x4.ge(f32x4.pmax(f32x4.add(product, off), f32x4.sub(product, off)), bound);
 }
 
-/** Bit k: value k of one lane, f32 [16] at x, may have another level. */
+/** Bit k: value k of those at x, with their levels a, b, c and d, may have another level. */
 // @ts-ignore: decorator
-@inline function mayChange(x: usize, lane: usize): i32 {
-  const xl = v128.load32_splat(XL2 + (lane << 2));
-  const ll = v128.load32_splat(LL2 + (lane << 2));
-  const top = v128.load32_splat(TOP + (lane << 2));
-  const low = v128.load32_splat(LOW + (lane << 2));
-  const bound = v128.load32_splat(BOUND + (lane << 2));
-  const at = lane << 6;
-  const a = beyond(x, at, xl, ll, top, low, bound);
-  const b = beyond(x + 16, at + 16, xl, ll, top, low, bound);
-  const c = beyond(x + 32, at + 32, xl, ll, top, low, bound);
-  const d = beyond(x + 48, at + 48, xl, ll, top, low, bound);
-  return i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
-}
-
-/** Bits of the values that may change, of four lanes. */
-// @ts-ignore: decorator
-@inline function allThatMayChange(a: usize, b: usize, c: usize, d: usize, xl: v128, ll: v128): v128 {
-  const wide = f32x4.mul(xl, f32x4.splat(2.001));
-  v128.store(XL2, wide);
-  v128.store(LL2, f32x4.mul(ll, f32x4.splat(2.001)));
-  v128.store(TOP, f32x4.mul(wide, f32x4.splat(3)));
-  v128.store(LOW, f32x4.mul(wide, f32x4.splat(-4)));
-  v128.store(BOUND, f32x4.mul(xl, f32x4.splat(0.9999)));
-  let may = i32x4.splat(mayChange(a, 0));
-  may = i32x4.replace_lane(may, 1, mayChange(b, 1));
-  may = i32x4.replace_lane(may, 2, mayChange(c, 2));
-  may = i32x4.replace_lane(may, 3, mayChange(d, 3));
-  return v128.or(may, v128.andnot(i32x4.splat(0xffff), ordinary(xl, ll)));
-}
-
-/** Where in its lane's f32 [16] the value of the lowest bit is. */
-// @ts-ignore: decorator
-@inline function placeOf(bits: i32): usize {
-  return <usize>(ctz(bits) & 15) << 2;
+@inline function mayChange(x: usize, wx: usize, a: v128, b: v128, c: v128, d: v128, xl: f32, ll: f32): i32 {
+  const xl2 = f32x4.splat(xl * <f32>2.001);
+  const ll2 = f32x4.splat(ll * <f32>2.001);
+  const bound = f32x4.splat(xl * <f32>0.9999);
+  return i8x16.bitmask(
+    i8x16.narrow_i16x8_s(
+      i16x8.narrow_i32x4_s(
+        beyond(v128.load(x), a, v128.load(wx), xl2, ll2, bound),
+        beyond(v128.load(x, 16), b, v128.load(wx, 16), xl2, ll2, bound),
+      ),
+      i16x8.narrow_i32x4_s(
+        beyond(v128.load(x, 32), c, v128.load(wx, 32), xl2, ll2, bound),
+        beyond(v128.load(x, 48), d, v128.load(wx, 48), xl2, ll2, bound),
+      ),
+    ),
+  );
 }
 
 // @ts-ignore: decorator
-@inline function lanes(a: usize, b: usize, c: usize, d: usize): v128 {
-  let v = v128.load32_zero(a);
-  v = v128.load32_lane(b, v, 1);
-  v = v128.load32_lane(c, v, 2);
-  return v128.load32_lane(d, v, 3);
+@inline function isOrdinary(xl: f32, ll: f32): bool {
+  return xl > 1e-30 && xl < 1e30 && ll < 1e30;
 }
 
-/** Goes through four sub-blocks at once, up to five times; a, b, c and d are their values, f32 [16]. */
-function refine(a: usize, b: usize, c: usize, d: usize, xl: v128, ll: v128): v128 {
-  const zero = i32x4.splat(0);
-  // Bits of values that may change and were not tried with the sums as they are, of those behind the last one tried.
-  let may = allThatMayChange(a, b, c, d, xl, ll);
-  let behind = i32x4.splat(-1);
-  let pass = zero;
-  while (true) {
-    const ahead = v128.and(may, behind);
-    const over = i32x4.eq(ahead, zero);
-    pass = i32x4.sub(pass, over);
-    // The next one, or the first in another pass; none after five.
-    const left = v128.and(v128.bitselect(may, ahead, over), i32x4.lt_s(pass, i32x4.splat(5)));
-    if (!v128.any_true(left)) break;
-    const bit = v128.and(left, i32x4.neg(left));
-    may = v128.and(v128.andnot(may, bit), i32x4.ne(left, zero));
-    behind = i32x4.neg(i32x4.shl(bit, 1));
-    // A lane that is done looks at its first value and leaves it as it is.
-    const p0 = placeOf(i32x4.extract_lane(left, 0));
-    const p1 = placeOf(i32x4.extract_lane(left, 1));
-    const p2 = placeOf(i32x4.extract_lane(left, 2));
-    const p3 = placeOf(i32x4.extract_lane(left, 3));
-    const x = lanes(a + p0, b + p1, c + p2, d + p3);
-    const old = lanes(L + p0, L + 64 + p1, L + 128 + p2, L + 192 + p3);
-    const w = lanes(WEIGHTS + p0, WEIGHTS + 64 + p1, WEIGHTS + 128 + p2, WEIGHTS + 192 + p3);
-    const wx = lanes(WX + p0, WX + 64 + p1, WX + 128 + p2, WX + 192 + p3);
-    const xlOut = f32x4.sub(xl, f32x4.mul(wx, old));
-    const llOut = f32x4.sub(ll, f32x4.mul(f32x4.mul(w, old), old));
-    const whole = nearestInt4(f32x4.div(f32x4.mul(x, llOut), xlOut));
-    const to = f32x4.convert_i32x4_s(i32x4.max_s(i32x4.splat(-4), i32x4.min_s(i32x4.splat(3), whole)));
-    const xlNew = f32x4.add(xlOut, f32x4.mul(wx, to));
-    const llNew = f32x4.add(llOut, f32x4.mul(f32x4.mul(w, to), to));
-    const gains = f32x4.gt(
-      f32x4.mul(f32x4.mul(xlNew, xlNew), ll),
-      f32x4.mul(f32x4.mul(xl, xl), llNew),
-    );
-    const real = v128.and(v128.and(f32x4.gt(xlOut, zero), f32x4.gt(llNew, zero)), f32x4.ne(to, old));
-    const take = v128.and(v128.and(gains, real), i32x4.ne(left, zero));
-    xl = v128.bitselect(xlNew, xl, take);
-    ll = v128.bitselect(llNew, ll, take);
-    const l = v128.bitselect(to, old, take);
-    setLevel(0, p0, i32x4.shuffle(l, l, 0, 0, 0, 0));
-    setLevel(1, p1, i32x4.shuffle(l, l, 1, 1, 1, 1));
-    setLevel(2, p2, i32x4.shuffle(l, l, 2, 2, 2, 2));
-    setLevel(3, p3, i32x4.shuffle(l, l, 3, 3, 3, 3));
-    may = v128.bitselect(allThatMayChange(a, b, c, d, xl, ll), may, take);
+/** Bits of the values that may change once l is in place i of the levels at `at`. */
+// @ts-ignore: decorator
+@inline function mayChangeAfter(x: usize, at: usize, i: i32, l: f32, xl: f32, ll: f32): i32 {
+  const is = i32x4.splat(i);
+  const four = f32x4.splat(l);
+  // Whole vectors are written: they are read as such soon.
+  const a = v128.bitselect(four, v128.load(at), i32x4.eq(v128.load(INDEX), is));
+  const b = v128.bitselect(four, v128.load(at, 16), i32x4.eq(v128.load(INDEX, 16), is));
+  const c = v128.bitselect(four, v128.load(at, 32), i32x4.eq(v128.load(INDEX, 32), is));
+  const d = v128.bitselect(four, v128.load(at, 48), i32x4.eq(v128.load(INDEX, 48), is));
+  v128.store(at, a);
+  v128.store(at, b, 16);
+  v128.store(at, c, 32);
+  v128.store(at, d, 48);
+  if (!isOrdinary(xl, ll)) return 0xffff;
+  return mayChange(x, at + (WX - L), a, b, c, d, xl, ll);
+}
+
+/** Levels, weights and bits of sub-block j of the 64, f32 [16] at x, to one of the 64 places. */
+function enter(x: usize, j: usize, place: usize): void {
+  const inverse = f32x4.splat(<f32>-4 / load<f32>(EXTREMES + (j << 2)));
+  const three = v128.load32_splat(THREE);
+  const to = L + (place << 6);
+  for (let i: usize = 0; i < 64; i += 16) {
+    const v = v128.load(x + i);
+    const w = f32x4.mul(v, v);
+    v128.store(to + i, f32x4.pmin(three, f32x4.nearest(f32x4.mul(v, inverse))));
+    v128.store(to + (WEIGHTS - L) + i, w);
+    v128.store(to + (WX - L) + i, f32x4.mul(w, v));
   }
-  return v128.and(f32x4.div(xl, ll), f32x4.gt(ll, zero));
+  const xl = load<f32>(XL + (j << 2));
+  const ll = load<f32>(LL + (j << 2));
+  const a = v128.load(to);
+  const b = v128.load(to, 16);
+  const c = v128.load(to, 32);
+  const d = v128.load(to, 48);
+  store<i32>(MAY + (place << 2), isOrdinary(xl, ll) ? mayChange(x, to + (WX - L), a, b, c, d, xl, ll) : 0xffff);
+}
+
+/** The level nearest to x * ll / xl. */
+// @ts-ignore: decorator
+@inline function levelAt(x: f32, ll: f32, xl: f32): f32 {
+  return <f32>max<i32>(-4, min<i32>(3, nearestInt((x * ll) / xl)));
+}
+
+/** Goes through sub-block j at one of the places up to five times; returns its scale. */
+function refine(x: usize, j: usize, place: usize): f32 {
+  const levels = L + (place << 6);
+  let xl = load<f32>(XL + (j << 2));
+  let ll = load<f32>(LL + (j << 2));
+  // Those that may change and were not tried with the sums as they are; those behind the last that was tried.
+  let may = load<i32>(MAY + (place << 2));
+  let behind = -1;
+  let pass = 0;
+  while (may != 0) {
+    const ahead = may & behind;
+    pass += i32(ahead == 0);
+    if (pass == 5) break;
+    const i = ctz(select<i32>(ahead, may, ahead != 0));
+    behind = -(2 << i);
+    may &= ~(1 << i);
+    const at = <usize>i << 2;
+    const value = load<f32>(x + at);
+    const l = load<f32>(levels + at);
+    const w = load<f32>(levels + (WEIGHTS - L) + at);
+    const wx = load<f32>(levels + (WX - L) + at);
+    let xlNew: f32 = xl - wx * l;
+    if (!(xlNew > 0)) continue;
+    let llNew: f32 = ll - w * l * l;
+    // As a rule it is the neighbour; where this is sure no quotient is waited for.
+    let lNew: f32 = l + copysign<f32>(1, value * ll - l * xl);
+    const off = abs<f32>(value * llNew - lNew * xlNew);
+    if (!(off < xlNew * <f32>0.499 && abs<f32>(lNew + <f32>0.5) < 4 && isOrdinary(xl, ll))) {
+      lNew = levelAt(value, llNew, xlNew);
+      if (lNew == l) continue;
+    }
+    xlNew += wx * lNew;
+    llNew += w * lNew * lNew;
+    if (!(llNew > 0 && xlNew * xlNew * ll > xl * xl * llNew)) continue;
+    xl = xlNew;
+    ll = llNew;
+    may = mayChangeAfter(x, levels, i, lNew, xl, ll);
+  }
+  return ll > 0 ? xl / ll : 0;
 }
 
 /** Forgets the list of those that may change. */
@@ -245,36 +258,19 @@ export function startRefining(): void {
 /** REFINED of the super-block whose vectors are at X, as far as it goes without change. */
 export function addSuperBlock(block: usize): void {
   const first = block << 4;
-  let may = plainScales(0, first);
-  may |= plainScales(1, first + 4) << 4;
-  may |= plainScales(2, first + 8) << 8;
-  may |= plainScales(3, first + 12) << 12;
+  let may = plainScales(0, first) | (plainScales(2, first + 8) << 8);
   for (; may != 0; may &= may - 1) store<u8>(LIST + listed++, <u8>(first + ctz(may)));
 }
 
 /** Refines the scales that may change. x: f32 [4, 256], the super-blocks. */
 export function refineListed(x: usize): void {
-  for (let i: usize = 0; i < listed; i += 4) {
-    const last = listed - 1;
-    const j0 = <usize>load<u8>(LIST + i);
-    const j1 = <usize>load<u8>(LIST + min<usize>(i + 1, last));
-    const j2 = <usize>load<u8>(LIST + min<usize>(i + 2, last));
-    const j3 = <usize>load<u8>(LIST + min<usize>(i + 3, last));
-    const a = x + (j0 << 6);
-    const b = x + (j1 << 6);
-    const c = x + (j2 << 6);
-    const d = x + (j3 << 6);
-    enter(a, j0, 0);
-    enter(b, j1, 1);
-    enter(c, j2, 2);
-    enter(d, j3, 3);
-    const xl = lanes(XL + (j0 << 2), XL + (j1 << 2), XL + (j2 << 2), XL + (j3 << 2));
-    const ll = lanes(LL + (j0 << 2), LL + (j1 << 2), LL + (j2 << 2), LL + (j3 << 2));
-    const scales = refine(a, b, c, d, xl, ll);
-    store<f32>(REFINED + (j0 << 2), f32x4.extract_lane(scales, 0));
-    store<f32>(REFINED + (j1 << 2), f32x4.extract_lane(scales, 1));
-    store<f32>(REFINED + (j2 << 2), f32x4.extract_lane(scales, 2));
-    store<f32>(REFINED + (j3 << 2), f32x4.extract_lane(scales, 3));
+  for (let i: usize = 0; i < listed; i++) {
+    const j = <usize>load<u8>(LIST + i);
+    enter(x + (j << 6), j, i);
+  }
+  for (let i: usize = 0; i < listed; i++) {
+    const j = <usize>load<u8>(LIST + i);
+    store<f32>(REFINED + (j << 2), refine(x + (j << 6), j, i));
   }
 }
 
@@ -286,9 +282,8 @@ export function refinedCodes(x: usize, block: usize): void {
     v128.store(to, i32x4.splat(0));
     const from = (block << 4) + j;
     if (!(abs<f32>(load<f32>(EXTREMES + (from << 2))) >= 1e-15)) continue;
-    for (let lane: usize = 0; lane < 4; lane++) enter(x, from, lane);
-    const xl = load<f32>(XL + (from << 2));
-    if (xl > 0) refine(x, x, x, x, f32x4.splat(xl), v128.load32_splat(LL + (from << 2)));
+    enter(x, from, 0);
+    if (load<f32>(XL + (from << 2)) > 0) refine(x, from, 0);
     for (let i: usize = 0; i < 16; i++) store<u8>(to + i, <u8>(<i32>load<f32>(L + (i << 2)) + 4));
   }
 }
