@@ -18,6 +18,9 @@ const small: LlamaSizes = { layers: 2, width: 1024, ffn: 2816, heads: 16, keyHea
 const types: readonly FileTypeName[] = [
   'Q8_0',
   'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
   'Q2_K',
   'Q3_K_M',
   'Q4_K_M',
@@ -38,7 +41,7 @@ const weightedTypes: readonly FileTypeName[] = [
 
 /** Rounds of each in turn, the fastest counts: whatever else the machine does slows one round, not one side. */
 const roundsOf = (model: 'large' | 'small', fileType: FileTypeName) =>
-  model === 'large' && ['Q8_0', 'Q4_0'].includes(fileType) ? 5 : 2;
+  model === 'large' && /^Q\d_[01]$/.test(fileType) ? 5 : 2;
 
 /**
  * File to file against llama_model_quantize, same threads, taking turns: reference search, best search, llama.cpp.
