@@ -23,6 +23,7 @@ export interface ErrorDetails {
   'calibration/not-finite': { value: string; node: string; got: string };
   'calibration/unknown-value': { value: string };
   'checkpoint/config': { file: string; key?: string; got: string; wanted: string };
+  'checkpoint/missing': { folder: string };
   'checkpoint/quantized': { method: string; known: readonly string[] };
   'checkpoint/scale-shape': {
     file: string;
@@ -226,6 +227,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value '${d.value}' is not in the main graph of the model, so it cannot be calibrated. Name an input or an output of a node outside subgraphs.`,
   'checkpoint/config': (d) =>
     `${d.key === undefined ? d.file : `'${d.key}' in ${d.file}`} is ${d.got}, but ${d.wanted} is wanted. Copy or download the file again, or correct it.`,
+  'checkpoint/missing': (d) =>
+    `There is no model in ${d.folder}: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file.`,
   'checkpoint/quantized': (d) =>
     `The checkpoint is quantized already, with ${d.method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones only 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
   'checkpoint/scale-shape': (d) =>

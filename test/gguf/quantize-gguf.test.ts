@@ -170,7 +170,7 @@ describe('types on request', () => {
   });
 
   test.each([
-    [{ to: 'gguf:Q4_KM' }, "Unknown GGUF file type 'Q4_KM'. Did you mean 'Q4_K_M'?"],
+    [{ to: 'gguf:q4_k_n' }, "Unknown GGUF file type 'Q4_K_N'. Did you mean 'Q4_K_M'?"],
     [{ to: 'gguf:Q4_K_M', outputTensorType: 'q8-0' }, "Unknown tensor type 'Q8-0'. Did you mean 'Q8_0'?"],
     [{ to: 'gguf:Q8_0', tensorTypes: { 'ffn_(': 'q8_0' } }, "tensorTypes: 'ffn_(' is no regular expression"],
     [

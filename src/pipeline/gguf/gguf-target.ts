@@ -1,5 +1,5 @@
 import { type FileTypeName, fileTypeAliases, fileTypes } from '../../numerics/index.ts';
-import { fail, nearest } from '../../tensor/index.ts';
+import { fail } from '../../tensor/index.ts';
 
 /** A GGUF file that a recipe asks for. */
 export interface GgufTarget {
@@ -12,23 +12,24 @@ export interface GgufTarget {
 /** Whether a name of `to` is about GGUF: 'gguf', 'gguf:Q4_K_M'. */
 export const isGgufTarget = (name: string): boolean => /^gguf(:|$)/i.test(name);
 
+const bare = (name: string): string => name.toUpperCase().replaceAll('_', '');
+
+const byBareName: ReadonlyMap<string, FileTypeName> = new Map([
+  ...(Object.keys(fileTypes) as FileTypeName[]).map((name) => [bare(name), name] as const),
+  ...Object.entries(fileTypeAliases).map(([alias, name]) => [bare(alias), name] as const),
+]);
+
 /**
- * Reads 'gguf:q4_k_m', whatever its case, and llama-quantize's shorter names.
+ * Reads 'gguf:q4_k_m', whatever its case and with or without underscores, and llama-quantize's shorter names.
  * @throws name/unknown for a file type that llama.cpp does not have
  */
 export function parseGgufTarget(name: string): GgufTarget {
   const given = name.replace(/^gguf:?/i, '');
   if (given === '' || /^copy$/i.test(given)) return { label: 'gguf', fileType: undefined };
-  const upper = given.toUpperCase();
-  const fileType = Object.hasOwn(fileTypeAliases, upper) ? fileTypeAliases[upper]! : upper;
-  if (!Object.hasOwn(fileTypes, fileType)) {
-    const known = Object.keys(fileTypes);
-    const near = nearest(upper, known);
-    fail('name/unknown', {
-      what: 'GGUF file type',
-      got: near === undefined ? given : upper,
-      known: [...known, ...Object.keys(fileTypeAliases)],
-    });
+  const fileType = byBareName.get(bare(given));
+  if (fileType === undefined) {
+    const known = [...Object.keys(fileTypes), ...Object.keys(fileTypeAliases)];
+    fail('name/unknown', { what: 'GGUF file type', got: given.toUpperCase(), known });
   }
-  return { label: `gguf:${fileType}`, fileType: fileType as FileTypeName };
+  return { label: `gguf:${fileType}`, fileType };
 }

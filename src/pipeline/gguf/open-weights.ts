@@ -2,6 +2,7 @@ import { convertCheckpoint } from '../../architectures/index.ts';
 import { type GgufModel, openGguf, parseShardName } from '../../files/index.ts';
 import { fileTypes } from '../../numerics/index.ts';
 import type { FileRecord } from '../../report/index.ts';
+import { fail, LowbitError } from '../../tensor/index.ts';
 import type { ModelInput } from '../recipe.ts';
 import type { GgufTarget } from './gguf-target.ts';
 import { counted, findWeights, type WeightsPlace } from './weights-place.ts';
@@ -64,6 +65,12 @@ async function openCheckpoint({
   folder,
 }: WeightsPlace & { kind: 'folder' }): Promise<OpenedWeights> {
   const files = counted(siblings, folder);
+  const config = await files.open('config.json').catch((error) => {
+    if (error instanceof LowbitError && error.code === 'file/missing')
+      fail('checkpoint/missing', { folder: name }, error);
+    throw error;
+  });
+  await config.close?.();
   const model = await convertCheckpoint(files);
   // The weights alone: what is read beside them is counted in kilobytes.
   const weights = files.opened.filter(({ location }) => location.endsWith('.safetensors'));
