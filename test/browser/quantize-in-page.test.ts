@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { syntheticLlama, writeModel } from '../../bench/synthetic-llama.ts';
 import { glyphDataset } from '../../examples/glyphs/glyph-dataset.ts';
 import { memoryFolder, memorySource, openFile } from '../../src/files/index.ts';
 import { loadWeight, type Model, readOnnx } from '../../src/graph/index.ts';
 import { quantize, type Recipe } from '../../src/index.ts';
 import { toFloat32 } from '../../src/numerics/index.ts';
+import { assets } from '../asset-models.ts';
 import { buildPage, servePage } from './serve-page.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -68,7 +70,34 @@ describe.skipIf(!hasBrowser)('quantizing in a page', () => {
     expect(made).toEqual(await inNode(recipe, 'wasm'));
     await expectNearlyEqual(await parse(made), await parse(await inNode(recipe, 'native')));
   });
+
+  const ggufInPage = async (model: string, recipe: Recipe): Promise<Buffer> =>
+    Buffer.from(await page.evaluate(([m, r]) => window.makeGguf!(m, r), [model, recipe] as const), 'base64');
+
+  test.each(['gguf:Q8_0', 'gguf:Q4_K_M'])(
+    '%s: one thread in a page, the bytes of threads in Node',
+    async (to) => {
+      const model = join(folder, 'tiny.f16.gguf');
+      await writeModel(model, syntheticLlama(tinyLlama));
+      const output = join(folder, 'node.gguf');
+      await quantize({ model, to, output, force: true, threads: 2 });
+      expect(Buffer.compare(await ggufInPage('tiny.f16.gguf', { to }), await readFile(output))).toBe(0);
+    },
+  );
+
+  const trained = join(assets, 'lm-4m');
+  test.skipIf(!existsSync(trained))(
+    'a checkpoint at a URL becomes the GGUF file that Node makes',
+    async () => {
+      await cp(trained, join(folder, 'lm-4m'), { recursive: true });
+      const output = join(folder, 'checkpoint.gguf');
+      await quantize({ model: trained, to: 'gguf:Q8_0', output });
+      expect(Buffer.compare(await ggufInPage('lm-4m/', { to: 'gguf:Q8_0' }), await readFile(output))).toBe(0);
+    },
+  );
 });
+
+const tinyLlama = { layers: 2, width: 256, ffn: 512, heads: 4, keyHeads: 2, vocabulary: 512 };
 
 async function inNode(recipe: Recipe, runtime: 'native' | 'wasm' | undefined): Promise<Uint8Array> {
   const { source } = await openFile(join(root, 'examples/glyphs/glyphs.onnx'));

@@ -20,9 +20,24 @@ async function quantizeGlyphs(recipe: Recipe): Promise<string> {
   return btoa(text);
 }
 
+/** Makes a GGUF file of a model at a URL; its bytes as base64. */
+async function makeGguf(model: string, recipe: Recipe): Promise<string> {
+  const output = memoryFolder();
+  await quantize({ ...recipe, model: new URL(model, location.href).href, output });
+  const blob = new Blob([...output.files.values()] as Uint8Array<ArrayBuffer>[]);
+  const reader = new FileReader();
+  await new Promise((resolve) => {
+    reader.onload = resolve;
+    reader.readAsDataURL(blob);
+  });
+  return String(reader.result).replace(/^.*,/, '');
+}
+
 declare global {
   interface Window {
     quantizeGlyphs?: typeof quantizeGlyphs;
+    makeGguf?: typeof makeGguf;
   }
 }
+window.makeGguf = makeGguf;
 window.quantizeGlyphs = quantizeGlyphs;
