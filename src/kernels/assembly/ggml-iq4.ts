@@ -5,15 +5,17 @@
 import { half4, halfBits, halfValue, unhalf4 } from './shared/half';
 import { packCodes, prepareLevels, unpackLevels } from './shared/iq4-levels';
 import { GROUP, scaleWeights, searchScales, setSquares } from './shared/iq4-search';
-import { fitSteps, FITTED_STEPS, fittedD, leastSquaresScales, setValues, VALUES, WEIGHTS } from './shared/step-fit';
+import { fitSteps, FITTED_STEPS, fittedD, leastSquaresScales, setValues } from './shared/step-fit';
+import { VALUES, WEIGHTS } from './shared/step-sums';
 import { sideBySide, sumSquares } from './shared/sub-blocks';
 
 export * from './shared/block-io';
 
 /** Where the best search puts the extreme value at first. */
 const STARTS: usize = memory.data(64, 16);
-/** f32 [4]: sums or means of squares; f32 [8]: scales of blocks. */
+/** f32 [4]: sums or means of squares, one of them; f32 [8]: scales of blocks. */
 const SQUARES: usize = memory.data(16, 16);
+const MEAN: usize = memory.data(16, 16);
 const SCALES: usize = memory.data(32, 16);
 const PARTS: usize = memory.data<f64>([1, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.15]);
 
@@ -59,7 +61,10 @@ function fitWeighted(): v128 {
   return column + 128 < length << 2 ? column + 128 : 0;
 }
 
-export function encode_iq4_nl(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
+/** values: f32 [rows, length]; bytes: the blocks; importance: f32 [length] or 0. */
+export function encode_iq4_nl(
+  values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool,
+): void {
   const end = values + (<usize>rows * <usize>length << 2);
   let column: usize = 0;
   while (values < end) {
@@ -154,9 +159,10 @@ function searchSuperBlock(values: usize, bytes: usize, importance: usize, meanSq
   for (let i: usize = 0; i < 32; i += 4) store<f32>(SCALES + i, nearestStep(inverse * load<f32>(SCALES + i)));
   packSuperBlock(values, bytes, d, halfBits(d), SCALES);
 }
-const MEAN: usize = memory.data(16, 16);
-
-export function encode_iq4_xs(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
+/** values: f32 [rows, length]; bytes: the blocks; importance: f32 [length] or 0. */
+export function encode_iq4_xs(
+  values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool,
+): void {
   const end = values + (<usize>rows * <usize>length << 2);
   let column: usize = 0;
   while (values < end) {

@@ -4,13 +4,15 @@
  */
 import { halfBits, halfValue } from './shared/half';
 import {
-  anyZero, CODES, decodeCodes, divideCodes, nearestInt4, packQ3K, packQ6K, roundCodes, setStored, STEPS, STORED, unpackQ3K,
-  unpackQ6K,
+  anyZero, decodeCodes, divideCodes, nearestInt4, packQ3K, packQ6K, roundCodes, setStored, STEPS, unpackQ3K, unpackQ6K,
 } from './shared/k-scale-bytes';
+import { REFINED } from './shared/plain-scales';
+import { addSuperBlock, refinedCodes, refineListed, startRefining } from './shared/scale-refine';
+import {
+  chooseScales, firstGroupCodes, GROUP, largestScale, searchedCodes, setLevels, SCALES, tryScales, W, WX, X,
+} from './shared/scale-search';
 import { fitSteps, fittedD, FITTED_STEPS, setValues } from './shared/step-fit';
 import { sideBySide, sumSquares } from './shared/sub-blocks';
-import { addSuperBlock, REFINED, refinedCodes, refineListed, startRefining } from './shared/scale-refine';
-import { chooseScales, firstGroupCodes, GROUP, searchedCodes, setLevels, SCALES, tryScales, W, WX, X } from './shared/scale-search';
 
 export * from './shared/block-io';
 
@@ -37,27 +39,6 @@ function setSquares(): void {
   }
 }
 
-/** The one of largest magnitude of the f32 [16] at SCALES, the first of several. */
-function largestScale(): f32 {
-  let low = f32x4.splat(0);
-  let high = low;
-  for (let i: usize = 0; i < 64; i += 16) {
-    low = f32x4.pmin(low, v128.load(SCALES + i));
-    high = f32x4.pmax(high, v128.load(SCALES + i));
-  }
-  // Lanes 0 and 1: the most negative, lanes 2 and 3: the most positive, as magnitudes.
-  const far = f32x4.pmax(i32x4.shuffle(f32x4.neg(low), high, 0, 1, 4, 5), i32x4.shuffle(f32x4.neg(low), high, 2, 3, 6, 7));
-  const negative = max<f32>(f32x4.extract_lane(far, 0), f32x4.extract_lane(far, 1));
-  const positive = max<f32>(f32x4.extract_lane(far, 2), f32x4.extract_lane(far, 3));
-  if (negative != positive) return negative > positive ? -negative : positive;
-  let largest: f32 = 0;
-  for (let i: usize = 0; i < 64; i += 4) {
-    const scale = load<f32>(SCALES + i);
-    if (abs<f32>(scale) > abs<f32>(largest)) largest = scale;
-  }
-  return largest;
-}
-
 /** Steps of SCALES, from whole numbers cut to a byte as C does. */
 function setSteps(inverse: f32, most: i32): void {
   const four = f32x4.splat(inverse);
@@ -70,7 +51,10 @@ function setSteps(inverse: f32, most: i32): void {
   v128.store(STEPS, i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
 }
 
-export function encode_q6_k(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
+/** values: f32 [rows, length]; bytes: the blocks; importance: f32 [length] or 0. */
+export function encode_q6_k(
+  values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool,
+): void {
   const end = values + (<usize>rows * <usize>length << 2);
   if (best) return fitQ6K(values, bytes, end, importance, length);
   setLevels(32);
@@ -190,7 +174,10 @@ function encodeSearched(values: usize, bytes: usize, end: usize, importance: usi
   }
 }
 
-export function encode_q3_k(values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool): void {
+/** values: f32 [rows, length]; bytes: the blocks; importance: f32 [length] or 0. */
+export function encode_q3_k(
+  values: usize, bytes: usize, rows: i32, length: i32, importance: usize, best: bool,
+): void {
   const end = values + (<usize>rows * <usize>length << 2);
   if (best) fitQ3K(values, bytes, end, importance, length);
   else if (importance) encodeSearched(values, bytes, end, importance, length);

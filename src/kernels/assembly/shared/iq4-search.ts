@@ -1,5 +1,6 @@
 /** ggml's search of IQ4_NL and IQ4_XS; the readable twin is ../../ggml/iq4-levels.ref.ts. A block is a lane. */
-import { extremes, INVERSES, SUMS, sumsOfTwo, VALUES, WEIGHTS } from './step-fit';
+import { INVERSES, SUMS, sumsOfTwo, WEIGHTS } from './step-sums';
+import { extremes } from './sub-blocks';
 
 /** Bytes of four blocks of 32 values in lanes. */
 // @ts-ignore: decorator

@@ -4,6 +4,7 @@
  */
 
 import { CODES, nearestInt, STORED } from './k-scale-bytes';
+import { extremes } from './sub-blocks';
 
 /** Bytes of a group of vectors, v128 [16]. */
 // @ts-ignore: decorator
@@ -39,29 +40,6 @@ export function setLevels(levels: f32): void {
     const step: f32 = i == 0 ? 0 : i < 10 ? <f32>(i - 10) : <f32>(i - 9);
     store<f32>(STARTS + (<usize>i << 2), -(levels + <f32>0.1 * step));
   }
-}
-
-/** The value of largest magnitude of each lane, the first of several; x: v128 [bytes / 16]. */
-export function extremes(x: usize, bytes: usize): v128 {
-  let low = f32x4.splat(0);
-  let high = low;
-  for (let i: usize = 0; i < bytes; i += 32) {
-    low = f32x4.pmin(low, v128.load(x + i));
-    high = f32x4.pmax(high, v128.load(x + i));
-    low = f32x4.pmin(low, v128.load(x + i, 16));
-    high = f32x4.pmax(high, v128.load(x + i, 16));
-  }
-  const far = f32x4.neg(low);
-  let m = v128.bitselect(low, high, f32x4.gt(far, high));
-  // The same magnitude with both signs: the first counts.
-  if (v128.any_true(v128.and(f32x4.eq(far, high), f32x4.gt(high, f32x4.splat(0))))) {
-    m = f32x4.splat(0);
-    for (let i: usize = 0; i < bytes; i += 16) {
-      const v = v128.load(x + i);
-      m = v128.bitselect(v, m, f32x4.gt(f32x4.abs(v), f32x4.abs(m)));
-    }
-  }
-  return m;
 }
 
 // Where the extreme lands decides which ends of the range can be passed: none, the upper one, both.
@@ -225,7 +203,29 @@ export function chooseScales(): void {
   take(3, kept3);
 }
 
-/** l + levels of `count` values of one lane at the inverse scale that was kept; 0 where all are below 1e-15. */
+/** The one of largest magnitude of the f32 [16] at SCALES, the first of several. */
+export function largestScale(): f32 {
+  let low = f32x4.splat(0);
+  let high = low;
+  for (let i: usize = 0; i < 64; i += 16) {
+    low = f32x4.pmin(low, v128.load(SCALES + i));
+    high = f32x4.pmax(high, v128.load(SCALES + i));
+  }
+  // Lanes 0 and 1: the most negative, lanes 2 and 3: the most positive, as magnitudes.
+  const minus = f32x4.neg(low);
+  const far = f32x4.pmax(i32x4.shuffle(minus, high, 0, 1, 4, 5), i32x4.shuffle(minus, high, 2, 3, 6, 7));
+  const negative = max<f32>(f32x4.extract_lane(far, 0), f32x4.extract_lane(far, 1));
+  const positive = max<f32>(f32x4.extract_lane(far, 2), f32x4.extract_lane(far, 3));
+  if (negative != positive) return negative > positive ? -negative : positive;
+  let largest: f32 = 0;
+  for (let i: usize = 0; i < 64; i += 4) {
+    const scale = load<f32>(SCALES + i);
+    if (abs<f32>(scale) > abs<f32>(largest)) largest = scale;
+  }
+  return largest;
+}
+
+/** l + levels of 16 values of one lane at the inverse scale that was kept; 0 where all are below 1e-15. */
 // @ts-ignore: decorator
 @inline function laneCodes(x: usize, apart: usize, lane: usize, levels: i32, to: usize): void {
   const i = load<i32>(KEPT + (lane << 2));

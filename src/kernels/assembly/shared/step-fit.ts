@@ -1,16 +1,13 @@
 /**
  * Best search of the super-blocks with one float16 d and a whole step per sub-block; the readable twin is
- * ../../ggml/step-fit.ref.ts. A sub-block is a lane; four make a group of vectors. `bytes` is the size of a group,
- * `levels` the number of levels on each side of zero, or 0 for the 16 levels of IQ4; both are constants at each use.
+ * ../../ggml/step-fit.ref.ts. A sub-block is a lane; four make a group of vectors. For `bytes` and `levels` see
+ * step-sums.ts.
  */
 import { halfBits, halfValue } from './half';
-import { iq4Level } from './iq4-levels';
-import { sideBySide } from './sub-blocks';
-
-/** Values and weights in lanes: v128 [64] each. */
-export const VALUES: usize = memory.data(2048, 64);
-// @ts-ignore: decorator
-@inline export const WEIGHTS: usize = 1024;
+import {
+  INVERSES, levelOf, LIMITS, setLimits, SUMS, sumsOfOne, sumsOfTwo, TRIED, VALUES, WEIGHTS,
+} from './step-sums';
+import { extremes, sideBySide } from './sub-blocks';
 
 /** Of the sub-blocks: scales; steps that are kept and their errors; f32 [16] each. */
 const SCALES: usize = memory.data(64, 16);
@@ -19,66 +16,6 @@ const ERRORS: usize = memory.data(64, 16);
 /** Steps of the first d, while those of the second are searched; the result. */
 const FIRST: usize = memory.data(64, 16);
 export const FITTED_STEPS: usize = memory.data(64, 16);
-
-// What a loop needs is read from memory: V8 makes anew in every turn what it could keep.
-const TRIED: usize = memory.data(3 * 16, 16);
-export const INVERSES: usize = memory.data(3 * 16, 16);
-export const SUMS: usize = memory.data(4 * 16, 16);
-const LIMITS: usize = memory.data(32, 16);
-
-// @ts-ignore: decorator
-@inline function levelOf(x: v128, inverse: v128, low: v128, top: v128, levels: i32): v128 {
-  const t = f32x4.mul(x, inverse);
-  if (levels == 0) return iq4Level(t);
-  return f32x4.nearest(f32x4.pmax(low, f32x4.pmin(top, t)));
-}
-
-/** Sums of w x l and w l^2 at two inverse scales. */
-// @ts-ignore: decorator
-@inline export function sumsOfTwo(at: usize, bytes: usize, levels: i32, weighted: bool): void {
-  const a = v128.load(INVERSES);
-  const b = v128.load(INVERSES, 16);
-  const low = v128.load(LIMITS);
-  const top = v128.load(LIMITS, 16);
-  let xlA = f32x4.splat(0);
-  let llA = xlA;
-  let xlB = xlA;
-  let llB = xlA;
-  for (const end = at + bytes; at < end; at += 16) {
-    const x = v128.load(at);
-    let l = levelOf(x, a, low, top, levels);
-    let wl = weighted ? f32x4.mul(v128.load(at, WEIGHTS), l) : l;
-    xlA = f32x4.add(xlA, f32x4.mul(wl, x));
-    llA = f32x4.add(llA, f32x4.mul(wl, l));
-    l = levelOf(x, b, low, top, levels);
-    wl = weighted ? f32x4.mul(v128.load(at, WEIGHTS), l) : l;
-    xlB = f32x4.add(xlB, f32x4.mul(wl, x));
-    llB = f32x4.add(llB, f32x4.mul(wl, l));
-  }
-  v128.store(SUMS, xlA);
-  v128.store(SUMS, llA, 16);
-  v128.store(SUMS, xlB, 32);
-  v128.store(SUMS, llB, 48);
-}
-
-/** The same at one. */
-// @ts-ignore: decorator
-@inline function sumsOfOne(at: usize, bytes: usize, levels: i32, weighted: bool): void {
-  const inverse = v128.load(INVERSES);
-  const low = v128.load(LIMITS);
-  const top = v128.load(LIMITS, 16);
-  let xl = f32x4.splat(0);
-  let ll = xl;
-  for (const end = at + bytes; at < end; at += 16) {
-    const x = v128.load(at);
-    const l = levelOf(x, inverse, low, top, levels);
-    const wl = weighted ? f32x4.mul(v128.load(at, WEIGHTS), l) : l;
-    xl = f32x4.add(xl, f32x4.mul(wl, x));
-    ll = f32x4.add(ll, f32x4.mul(wl, l));
-  }
-  v128.store(SUMS, xl);
-  v128.store(SUMS, ll, 16);
-}
 
 // @ts-ignore: decorator
 @inline function squaredError(sum: v128, at: usize, x: v128, scale: v128, l: v128, weighted: bool): v128 {
@@ -176,26 +113,6 @@ function storedScale(v: f32): f32 {
   return low >= high ? d : -d;
 }
 
-/** The value of largest magnitude of each lane, the first of several. */
-export function extremes(x: usize, bytes: usize): v128 {
-  let low = f32x4.splat(0);
-  let high = low;
-  for (let i: usize = 0; i < bytes; i += 16) {
-    low = f32x4.pmin(low, v128.load(x + i));
-    high = f32x4.pmax(high, v128.load(x + i));
-  }
-  const far = f32x4.neg(low);
-  let m = v128.bitselect(low, high, f32x4.gt(far, high));
-  if (v128.any_true(v128.and(f32x4.eq(far, high), f32x4.gt(high, f32x4.splat(0))))) {
-    m = f32x4.splat(0);
-    for (let i: usize = 0; i < bytes; i += 16) {
-      const v = v128.load(x + i);
-      m = v128.bitselect(v, m, f32x4.gt(f32x4.abs(v), f32x4.abs(m)));
-    }
-  }
-  return m;
-}
-
 // Of one group: what was best, and what it took away.
 const FITTED: usize = memory.data(16, 16);
 const GAINED: usize = memory.data(16, 16);
@@ -237,13 +154,6 @@ const GAINED: usize = memory.data(16, 16);
     consider(0);
   }
   return v128.andnot(v128.load(FITTED), f32x4.lt(f32x4.abs(m), f32x4.splat(1e-15)));
-}
-
-// @ts-ignore: decorator
-@inline function setLimits(levels: i32): void {
-  if (levels == 0) return;
-  v128.store(LIMITS, f32x4.splat(<f32>-levels));
-  v128.store(LIMITS, f32x4.splat(<f32>(levels - 1)), 16);
 }
 
 /** At d: steps at `from`, f32 [16], and their neighbours. Leaves STEPS and ERRORS. */

@@ -43,3 +43,26 @@ export function sumSquares(a: usize, b: usize, c: usize, d: usize, to: usize): v
   }
   v128.store(to, sum);
 }
+
+/** The value of largest magnitude of each lane, the first of several; x: v128 [bytes / 16]. */
+export function extremes(x: usize, bytes: usize): v128 {
+  let low = f32x4.splat(0);
+  let high = low;
+  for (let i: usize = 0; i < bytes; i += 32) {
+    low = f32x4.pmin(low, v128.load(x + i));
+    high = f32x4.pmax(high, v128.load(x + i));
+    low = f32x4.pmin(low, v128.load(x + i, 16));
+    high = f32x4.pmax(high, v128.load(x + i, 16));
+  }
+  const far = f32x4.neg(low);
+  let m = v128.bitselect(low, high, f32x4.gt(far, high));
+  // The same magnitude with both signs: the first counts.
+  if (v128.any_true(v128.and(f32x4.eq(far, high), f32x4.gt(high, f32x4.splat(0))))) {
+    m = f32x4.splat(0);
+    for (let i: usize = 0; i < bytes; i += 16) {
+      const v = v128.load(x + i);
+      m = v128.bitselect(v, m, f32x4.gt(f32x4.abs(v), f32x4.abs(m)));
+    }
+  }
+  return m;
+}
