@@ -32,6 +32,10 @@ const kinds: Readonly<Record<string, (random: () => number, i: number, row: numb
   denormal: (random) => 1e-40 * gaussian(random),
   'denormal scales': (random) => 3e-38 * gaussian(random),
   tiny: (random) => 1e-9 * gaussian(random),
+  // Some searches take magnitudes below 1e-15 for zero.
+  'around the limit of zero': (random) => 1e-15 * gaussian(random),
+  'another magnitude every 16 values': (random, i) =>
+    10 ** -((Math.floor(i / 16) * 5) % 7) * gaussian(random),
   huge: (random) => 1e4 * gaussian(random),
   'beyond float16': (random) => 1e6 * gaussian(random),
   'one outlier': (random, i) => (i % 256 === 77 ? 3 : 0.02 * gaussian(random)),
