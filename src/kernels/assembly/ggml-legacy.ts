@@ -1,6 +1,6 @@
 /** ggml types with one scale, or a scale and a minimum, per 32 values; the readable twins are ../ggml/<type>.ref.ts. */
 import { decode16 } from './shared/decode16';
-import { halfBits, halfValue } from './shared/half';
+import { half4, halfBits, halfValue } from './shared/half';
 import { fifthBits, gatherFifthBits, highCodes, lowCodes } from './shared/legacy-packing';
 import { searchAffine4, searchAffine5, searchScales4, searchScales5, searchScales8 } from './shared/legacy-search';
 
@@ -21,11 +21,12 @@ export * from './shared/block-io';
 /** C's roundf of small numbers, as int32: halves away from zero. */
 // @ts-ignore: decorator
 @inline function round4(v: v128): v128 {
-  // floor(|x| + 1/2) would round 0.49999997 up: compare the fraction that truncation left instead.
-  const whole = f32x4.trunc(v);
-  const fraction = f32x4.abs(f32x4.sub(v, whole));
-  const away = v128.and(f32x4.ge(fraction, f32x4.splat(0.5)), v128.or(f32x4.splat(1), v128.and(v, f32x4.splat(-0.0))));
-  return i32x4.trunc_sat_f32x4_s(f32x4.add(whole, away));
+  // Half but for the last bit: 0.5 itself would round 0.49999997 up. Halves still reach the next number, because
+  // the sum is rounded to it.
+  const half = v128.or(v128.and(v, f32x4.splat(-0.0)), f32x4.splat(reinterpret<f32>(0x3effffff)));
+  const whole = f32x4.trunc(f32x4.add(v, half));
+  // Whole numbers of less than 2^22 as the low bits of 1.5 * 2^23 and more.
+  return i32x4.sub(f32x4.add(whole, f32x4.splat(12582912)), i32x4.splat(0x4b400000));
 }
 
 /** The value of largest magnitude, the first of several, of f32 [32]. */
@@ -159,23 +160,64 @@ export function encode_q8_0(values: usize, bytes: usize, rows: i32, length: i32,
     return;
   }
   const end = values + (<usize>rows * <usize>length << 2);
+  // Four blocks at a time share the divisions.
+  for (; values + 512 <= end; values += 512, bytes += 136) {
+    const largest = largestOf4(magnitude(values), magnitude(values + 128), magnitude(values + 256), magnitude(values + 384));
+    const d = f32x4.div(largest, f32x4.splat(127));
+    const halves = half4(d);
+    const reciprocal = f32x4.div(f32x4.splat(1), d);
+    const inverse = v128.andnot(reciprocal, f32x4.eq(reciprocal, f32x4.splat(f32.POSITIVE_INFINITY)));
+    v128.store_lane<u16>(bytes, halves, 0);
+    codes8(values, bytes + 2, f32x4.splat(f32x4.extract_lane(inverse, 0)));
+    v128.store_lane<u16>(bytes + 34, halves, 2);
+    codes8(values + 128, bytes + 36, f32x4.splat(f32x4.extract_lane(inverse, 1)));
+    v128.store_lane<u16>(bytes + 68, halves, 4);
+    codes8(values + 256, bytes + 70, f32x4.splat(f32x4.extract_lane(inverse, 2)));
+    v128.store_lane<u16>(bytes + 102, halves, 6);
+    codes8(values + 384, bytes + 104, f32x4.splat(f32x4.extract_lane(inverse, 3)));
+  }
   for (; values < end; values += 128, bytes += 34) {
-    let m = f32x4.splat(0);
-    for (let i: usize = 0; i < 128; i += 16) m = f32x4.pmax(m, f32x4.abs(v128.load(values + i)));
-    const d: f32 = largest4(m) / 127;
+    const d: f32 = largest4(magnitude(values)) / 127;
     // A denormal d has no finite inverse; ggml's codes are then what x86 makes of Inf and NaN, cut to 8 bits: 0.
     const reciprocal: f32 = 1 / d;
-    const inverse = f32x4.splat(reciprocal == f32.POSITIVE_INFINITY ? 0 : reciprocal);
     store<u16>(bytes, <u16>halfBits(d));
-    for (let i: usize = 0; i < 2; i++) {
-      const from = values + (i << 6);
-      const a = round4(f32x4.mul(v128.load(from), inverse));
-      const b = round4(f32x4.mul(v128.load(from, 16), inverse));
-      const c = round4(f32x4.mul(v128.load(from, 32), inverse));
-      const e = round4(f32x4.mul(v128.load(from, 48), inverse));
-      const q = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, e));
-      v128.store(bytes + 2 + (i << 4), q);
-    }
+    codes8(values, bytes + 2, f32x4.splat(reciprocal == f32.POSITIVE_INFINITY ? 0 : reciprocal));
+  }
+}
+
+/** Largest magnitudes of f32 [32], lane by lane. */
+// @ts-ignore: decorator
+@inline function magnitude(values: usize): v128 {
+  let a = f32x4.abs(v128.load(values));
+  let b = f32x4.abs(v128.load(values, 16));
+  a = f32x4.pmax(a, f32x4.abs(v128.load(values, 32)));
+  b = f32x4.pmax(b, f32x4.abs(v128.load(values, 48)));
+  a = f32x4.pmax(a, f32x4.abs(v128.load(values, 64)));
+  b = f32x4.pmax(b, f32x4.abs(v128.load(values, 80)));
+  a = f32x4.pmax(a, f32x4.abs(v128.load(values, 96)));
+  b = f32x4.pmax(b, f32x4.abs(v128.load(values, 112)));
+  return f32x4.pmax(a, b);
+}
+
+/** The largest lane of each of four vectors. */
+// @ts-ignore: decorator
+@inline function largestOf4(a: v128, b: v128, c: v128, d: v128): v128 {
+  const ab = f32x4.pmax(i32x4.shuffle(a, b, 0, 1, 4, 5), i32x4.shuffle(a, b, 2, 3, 6, 7));
+  const cd = f32x4.pmax(i32x4.shuffle(c, d, 0, 1, 4, 5), i32x4.shuffle(c, d, 2, 3, 6, 7));
+  return f32x4.pmax(i32x4.shuffle(ab, cd, 0, 2, 4, 6), i32x4.shuffle(ab, cd, 1, 3, 5, 7));
+}
+
+/** The codes of 32 floats, 8 bits each. */
+// @ts-ignore: decorator
+@inline function codes8(values: usize, bytes: usize, inverse: v128): void {
+  for (let i: usize = 0; i < 2; i++) {
+    const from = values + (i << 6);
+    const a = round4(f32x4.mul(v128.load(from), inverse));
+    const b = round4(f32x4.mul(v128.load(from, 16), inverse));
+    const c = round4(f32x4.mul(v128.load(from, 32), inverse));
+    const e = round4(f32x4.mul(v128.load(from, 48), inverse));
+    const q = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, e));
+    v128.store(bytes + (i << 4), q);
   }
 }
 
