@@ -17,7 +17,14 @@ import { promisify } from 'node:util';
 import { fail } from '../tensor/index.ts';
 import { fileError } from './file-error.node.ts';
 import { openFileSource } from './file-source.node.ts';
-import { appendJournal, type Journal, rangesOf, readJournal, startJournal } from './journal.node.ts';
+import {
+  appendJournal,
+  claimJournal,
+  type Journal,
+  rangesOf,
+  readJournal,
+  startJournal,
+} from './journal.node.ts';
 import type { PartialFile, PartialFiles, PartialPlan } from './partial-files.ts';
 
 const writeFd = promisify(write);
@@ -147,6 +154,7 @@ class DiskFiles implements PartialFiles {
     this.#remembered = finished.slice();
     this.finished = finished;
     this.notes = notes;
+    claimJournal(set.journalPath, true);
     this.files = set.plan.files.map(({ name, sizeBytes }, i) => ({
       name,
       sizeBytes,
@@ -223,6 +231,7 @@ class DiskFiles implements PartialFiles {
   }
 
   #closeJournal(): void {
+    claimJournal(this.#set.journalPath, false);
     if (this.#journal !== undefined) closeSync(this.#journal);
     this.#journal = undefined;
   }

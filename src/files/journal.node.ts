@@ -67,6 +67,9 @@ function parseLine(line: string): unknown {
   }
 }
 
+/** Journals that this process writes. */
+const own = new Set<string>();
+
 /** Makes a journal. @throws EEXIST when there is one. */
 export function startJournal(
   path: string,
@@ -78,14 +81,24 @@ export function startJournal(
   return descriptor;
 }
 
+/** Says that this process writes the journal at `path` from now on, or no longer. */
+export function claimJournal(path: string, writing: boolean): void {
+  if (writing) own.add(path);
+  else own.delete(path);
+}
+
 /** Appends a line and brings it to disk. */
 export function appendJournal(descriptor: number, entry: JournalHead | JournalEntry): void {
   writeSync(descriptor, `${JSON.stringify(entry)}\n`);
   fdatasyncSync(descriptor);
 }
 
-/** Whether the process that writes a journal lives: on this machine, and not this one itself. */
-export function isWritten({ head }: Journal): boolean {
+/**
+ * Whether somebody still writes a journal: this process, or another one of this machine that lives. One with our own
+ * number that is not ours was written by a process that had the number before.
+ */
+export function isWritten({ head }: Journal, path: string): boolean {
+  if (own.has(path)) return true;
   if (head.host !== hostname() || head.process === process.pid) return false;
   try {
     process.kill(head.process, 0);

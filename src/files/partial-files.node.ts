@@ -1,5 +1,5 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fail } from '../tensor/index.ts';
 import { continuedFiles, type FileSet, freshFiles, publishedFiles } from './disk-files.node.ts';
 import { fileError } from './file-error.node.ts';
@@ -16,7 +16,7 @@ import type { PartialFiles, PartialPlan } from './partial-files.ts';
 export async function openPartialFiles(folder: string, plan: PartialPlan): Promise<PartialFiles> {
   const paths = plan.files.map(({ name }) => join(folder, name));
   const hidden = plan.files.map(({ name }) => join(folder, `.${name}.lowbit-part`));
-  const journalPath = join(folder, `.${plan.files[0]!.name}.lowbit-journal`);
+  const journalPath = join(resolve(folder), `.${plan.files[0]!.name}.lowbit-journal`);
   try {
     if (!statSync(folder).isDirectory()) fail('file/folder-missing', { path: folder });
   } catch (error) {
@@ -25,7 +25,7 @@ export async function openPartialFiles(folder: string, plan: PartialPlan): Promi
     return fileError(error, folder, 'written');
   }
   const before = readJournal(journalPath);
-  if (before !== undefined && isWritten(before)) {
+  if (before !== undefined && isWritten(before, journalPath)) {
     fail('file/busy', { path: paths[0]!, process: before.head.process, journal: journalPath });
   }
   const identity = { ...plan.identity, ...sourceIdentity(plan.sources ?? []) };

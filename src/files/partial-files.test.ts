@@ -206,6 +206,16 @@ test('a file that a living process makes is left to it', async () => {
   await run.discard();
 });
 
+test('two runs of one process do not make the same file', async () => {
+  const run = await openPartialFiles(folder, plan);
+  await expect(openPartialFiles(folder, { ...plan, force: true })).rejects.toMatchObject({
+    code: 'file/busy',
+  });
+  await run.discard();
+  await (await openPartialFiles(folder, plan)).discard();
+  expect(await readdir(folder)).toEqual([]);
+});
+
 test('in memory: nothing in the folder before it is published', async () => {
   const target = memoryFolder();
   const run = partialInMemory(target, plan);
