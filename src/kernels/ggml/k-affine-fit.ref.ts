@@ -108,9 +108,11 @@ export function fitKAffine(
   );
   const scales = Uint8Array.from(groups, ({ scale }) => codeOf(f(scale * inverseOf(d)), scaleTop));
   // A rounded scale wants a minimum that leaves the mean where it was.
-  const wanted = groups.map(({ scale, minimum, meanCode }, g) =>
-    max(0, f(minimum + f(meanCode * f(f(scales[g]! * d) - scale)))),
-  );
+  const wanted = groups.map(({ scale, minimum, meanCode }, g) => {
+    const v = f(minimum + f(meanCode * f(f(scales[g]! * d) - scale)));
+    if (v > 0) return v;
+    return 0;
+  });
   let dmin = chooseFactor(
     wanted,
     groups.map(({ sumW }) => sumW),

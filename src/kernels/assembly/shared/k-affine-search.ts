@@ -68,10 +68,14 @@ export const WEIGHT = memory.data(32, 16);
   return absolute ? f32x4.abs(difference) : f32x4.mul(difference, difference);
 }
 
-/** Where a code of the smallest value leaves the range of a plain rounding; the largest value has code ~ top. */
+/**
+ * Where plain rounding gives ggml's codes. The largest value has code ~ levels, none has a larger one unless the fit
+ * put the minimum above it; the smallest value goes farthest down.
+ */
 // @ts-ignore: decorator
 @inline function inRange(inverse: v128, low: v128, min: v128): v128 {
-  return f32x4.lt(f32x4.abs(f32x4.mul(inverse, f32x4.sub(low, min))), f32x4.splat(4194303));
+  const least = f32x4.mul(inverse, f32x4.sub(low, min));
+  return v128.and(f32x4.gt(inverse, f32x4.splat(0)), f32x4.lt(f32x4.abs(least), f32x4.splat(4194303)));
 }
 
 /** One of ggml's searches of a group; the inverse scales are (top + first + step * k) / range, k = 0 .. steps. */
