@@ -3,7 +3,7 @@ import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile, storedBytes } from '../files/index.ts';
+import { memoryTensor, openFile, storedBytes } from '../files/index.ts';
 import { encodeBlocks, toFloat32 } from '../numerics/index.ts';
 import { seededRandom, tensorFromBytes } from '../tensor/index.ts';
 import { inlinePool } from './inline-pool.ts';
@@ -223,6 +223,26 @@ test('a value beyond the type, in floats and in the scale of a block', async () 
   );
   // 1e7 / 127 is beyond float16: the whole block would come back as Inf.
   await expect(inlinePool().encode(request('q8_0'))).rejects.toMatchObject({ code: 'numerics/beyond-range' });
+});
+
+test('whole numbers and double floats: as they are, and to blocks', async () => {
+  const integers = Int32Array.from({ length: 600 }, (_, i) => i * 7919 - 2e6);
+  const doubles = Float64Array.from({ length: 4 * 32 }, (_, i) => (i - 60) / 64);
+  const stored = (name: string, type: 'int32' | 'float64', shape: number[], array: ArrayBufferView) =>
+    memoryTensor(name, shape, type, new Uint8Array(array.buffer));
+  const jobs = [
+    { source: stored('ids', 'int32', [3, 200], integers), type: 'int32' as const, file: 0, offset: 0 },
+    { source: stored('double', 'float64', [4, 32], doubles), type: 'q8_0' as const, file: 0, offset: 2400 },
+  ];
+  const right = new Uint8Array(2400 + 4 * 34);
+  right.set(new Uint8Array(integers.buffer));
+  right.set(await encodeBlocks('q8_0', Float32Array.from(doubles), 32, { search: 'reference' }), 2400);
+  for (const pool of [inlinePool(), createTilePool({ threads: 2 })]) {
+    const output = memoryOutput(right.length);
+    await pool.encode({ jobs, outputs: [output], search: 'reference' });
+    await pool.close();
+    expect(output.bytes).toEqual(right);
+  }
 });
 
 test('an abort ends the threads at once, and nothing is written afterwards', async () => {

@@ -6,7 +6,7 @@ import type { ModelInput } from './recipe.ts';
 
 /**
  * What a model file holds, read off its headers: no weight is loaded and nothing is run. ONNX has inputs, outputs and
- * operators; GGUF files, safetensors files and Hugging Face folders have tensors and metadata (`container` says which).
+ * operators; weights (GGUF, safetensors, Hugging Face folders, llama2.c) have tensors and metadata (`container` says which).
  */
 export async function inspect(input: ModelInput): Promise<ModelSummary | WeightsSummary> {
   const place = await findWeights(input);

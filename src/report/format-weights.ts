@@ -7,7 +7,7 @@ import { formatBytes, formatCount } from './units.ts';
 import type { WeightsSummary } from './weights-summary.ts';
 
 const tensorsShown = 5;
-const names = { gguf: 'GGUF', safetensors: 'safetensors' } as const;
+const names = { gguf: 'GGUF', safetensors: 'safetensors', 'llama2.c': 'llama2.c' } as const;
 
 /** What a GGUF file or a checkpoint holds, for a terminal. `tensors`: all of them, in the order of the file. */
 export function formatWeights(summary: WeightsSummary, options: FormatOptions = {}): string {

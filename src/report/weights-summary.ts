@@ -1,10 +1,10 @@
 import type { FileRecord, TypeShareRecord } from './record.ts';
 import type { TensorSummary } from './summary.ts';
 
-/** What a file or folder of weights holds: GGUF, or a checkpoint of safetensors. Schema version 1, as `RunRecord`. */
+/** What a file or folder of weights holds: GGUF, a checkpoint of safetensors, one of llama2.c. Schema version 1, as `RunRecord`. */
 export interface WeightsSummary {
   readonly schema: 1;
-  readonly container: 'gguf' | 'safetensors';
+  readonly container: 'gguf' | 'safetensors' | 'llama2.c';
   readonly file: FileRecord;
   /** Files that it is split over. */
   readonly files: number;

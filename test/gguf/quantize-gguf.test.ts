@@ -170,7 +170,7 @@ describe('types on request', () => {
   });
 
   test.each([
-    [{ to: 'gguf:q4_k_n' }, "Unknown GGUF file type 'Q4_K_N'. Did you mean 'Q4_K_M'?"],
+    [{ to: 'gguf:q4_k_mm' }, "Unknown GGUF file type 'Q4_K_MM'. Did you mean 'Q4_K_M'?"],
     [{ to: 'gguf:Q4_K_M', outputTensorType: 'q8-0' }, "Unknown tensor type 'Q8-0'. Did you mean 'Q8_0'?"],
     [{ to: 'gguf:Q8_0', tensorTypes: { 'ffn_(': 'q8_0' } }, "tensorTypes: 'ffn_(' is no regular expression"],
     [
@@ -440,5 +440,22 @@ describe.skipIf(!existsSync(trained))(
       });
       expect(through!.outputs[0]!.notes).toEqual([]);
     });
+  },
+);
+
+const stories = join(assets, 'stories260k');
+test.skipIf(!existsSync(stories))(
+  'a llama2.c checkpoint, with the vocabulary that lies beside it',
+  async () => {
+    const source = join(stories, 'stories260K.bin');
+    const summary = await summaryOf(source);
+    expect([summary.container, summary.parameters]).toEqual(['llama2.c', 260_032]);
+    const record = await convert({ model: source, to: ['gguf:F32', 'gguf:F16'], output: at('stories/') });
+    expect(record.outputs.map(({ file, notes }) => [file!.path, notes])).toEqual([
+      [at('stories/stories260K.F32.gguf'), []],
+      [at('stories/stories260K.F16.gguf'), []],
+    ]);
+    const { metadata } = await summaryOf(at('stories/stories260K.F32.gguf'));
+    expect(metadata['tokenizer.ggml.tokens']).toMatch(/^512 string: <unk>, <s>, <\/s>, /);
   },
 );

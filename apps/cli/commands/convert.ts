@@ -18,7 +18,7 @@ export const convertCommand: Command = {
   args: {
     model: {
       type: 'positional',
-      description: 'Hugging Face folder, GGUF file (any part of a split one), or URL.',
+      description: 'Hugging Face folder, GGUF file (any part of a split one), llama2.c .bin file, or URL.',
     },
     to: {
       ...to!,

@@ -2,6 +2,7 @@ import {
   type ByteSource,
   type MetadataValue,
   openGguf,
+  openLlama2c,
   openSafetensors,
   openSafetensorsFolder,
   type Siblings,
@@ -20,11 +21,12 @@ const ITEMS = 8;
 
 const fileTypeNames = new Map<number, string>(Object.entries(fileTypes).map(([name, { id }]) => [id, name]));
 
-/** What a GGUF file, a safetensors file or a folder of them holds. Only headers are read; the source is closed. */
+/** What a file or folder of weights holds. Only headers are read; the source is closed. */
 export async function inspectWeights(place: WeightsPlace): Promise<WeightsSummary> {
   if (place.kind === 'folder') return inspectFolder(place.name, place.siblings);
   const { kind, source, siblings } = place;
   try {
+    if (kind === 'llama2.c') return await inspectLlama2c(source);
     return await (kind === 'gguf' ? inspectGguf(source, siblings) : inspectSafetensors(source));
   } finally {
     await source.close?.();
@@ -57,6 +59,18 @@ async function inspectSafetensors(source: ByteSource): Promise<WeightsSummary> {
     architecture: '',
     ...contentOf([...tensors.values()]),
     metadata: Object.fromEntries(metadata),
+  };
+}
+
+async function inspectLlama2c(source: ByteSource): Promise<WeightsSummary> {
+  const { config, tensors } = await openLlama2c(source);
+  return {
+    container: 'llama2.c',
+    file: { path: source.name, sizeBytes: source.size },
+    files: 1,
+    architecture: 'llama',
+    ...contentOf([...tensors.values()]),
+    metadata: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, String(value)])),
   };
 }
 

@@ -1,5 +1,12 @@
-import { convertCheckpoint } from '../../architectures/index.ts';
-import { type GgufModel, openGguf, parseShardName } from '../../files/index.ts';
+import { type ConvertedCheckpoint, convertCheckpoint, convertLlama2c } from '../../architectures/index.ts';
+import {
+  type ByteSource,
+  type GgufModel,
+  openGguf,
+  openLlama2c,
+  parseShardName,
+  type Siblings,
+} from '../../files/index.ts';
 import { fileTypes } from '../../numerics/index.ts';
 import type { FileRecord } from '../../report/index.ts';
 import { fail, LowbitError } from '../../tensor/index.ts';
@@ -24,19 +31,18 @@ export interface OpenedWeights {
 }
 
 /**
- * Opens a GGUF file (any part of a split one), or a Hugging Face folder as GGUF has it.
- * @throws gguf/*, architecture/*, checkpoint/*, safetensors/*, vocabulary/*, file/*
+ * Opens a GGUF file (any part of a split one), a Hugging Face folder or a checkpoint of llama2.c as GGUF has it.
+ * @throws gguf/*, architecture/*, checkpoint/*, safetensors/*, llama2c/*, vocabulary/*, file/*
  */
 export async function openWeights(input: ModelInput): Promise<OpenedWeights> {
   const place = await findWeights(input);
-  return place.kind === 'folder' ? openCheckpoint(place) : openGgufFile(place);
+  if (place.kind === 'folder') return openCheckpoint(place);
+  return place.kind === 'llama2.c' ? openLlama2cFile(place) : openGgufFile(place);
 }
 
-async function openGgufFile({
-  source,
-  siblings,
-  folder,
-}: Exclude<WeightsPlace, { kind: 'folder' }>): Promise<OpenedWeights> {
+type FilePlace = Exclude<WeightsPlace, { kind: 'folder' }>;
+
+async function openGgufFile({ source, siblings, folder }: FilePlace): Promise<OpenedWeights> {
   const others = siblings && counted(siblings, folder);
   try {
     const file = await openGguf(source, others);
@@ -86,6 +92,45 @@ async function openCheckpoint({
   };
 }
 
+/** The vocabulary of a llama2.c model lies beside it, named after its size or plainly. */
+async function openLlama2cFile({ source, siblings, folder }: FilePlace): Promise<OpenedWeights> {
+  const files = siblings && counted(siblings, folder);
+  let model: ConvertedCheckpoint;
+  try {
+    const { vocabularySize } = (await openLlama2c(source)).config;
+    const names = [`tok${vocabularySize}.bin`, 'tokenizer.bin'];
+    const tokenizer = files && (await firstOf(files, names));
+    model = await convertLlama2c({ model: source, ...(tokenizer && { tokenizer }) });
+  } catch (error) {
+    await source.close?.();
+    throw error;
+  }
+  return {
+    outputName: (target) => outputName(source.name, target),
+    container: 'checkpoint',
+    model,
+    file: { path: source.name, sizeBytes: source.size },
+    shards: 1,
+    sources: [
+      ...(folder === undefined ? [] : [source.name]),
+      ...(files?.opened ?? []).flatMap(({ path }) => path ?? []),
+    ],
+    notes: model.notes,
+    close: () => model.close(),
+  };
+}
+
+async function firstOf(siblings: Siblings, names: readonly string[]): Promise<ByteSource | undefined> {
+  for (const name of names) {
+    try {
+      return await siblings.open(name);
+    } catch (error) {
+      if (!(error instanceof LowbitError) || error.code !== 'file/missing') throw error;
+    }
+  }
+  return undefined;
+}
+
 /** The last part of a path or URL that is a name. */
 const baseName = (path: string): string =>
   path
@@ -97,7 +142,7 @@ const typeSuffix = new RegExp(`[.-](${Object.keys(fileTypes).join('|')}|fp16|fp3
 
 /** 'model.Q8_0.gguf' of 'models/model-F16-00001-of-00002.gguf'. */
 export function outputName(path: string, { fileType }: GgufTarget): string {
-  const prefix = parseShardName(path)?.prefix ?? baseName(path).replace(/\.gguf$/i, '');
+  const prefix = parseShardName(path)?.prefix ?? baseName(path).replace(/\.(gguf|bin)$/i, '');
   const stem = prefix.replace(typeSuffix, '') || 'model';
   return fileType === undefined ? `${stem}.gguf` : `${stem}.${fileType}.gguf`;
 }

@@ -5,7 +5,7 @@ import type { ModelInput } from '../recipe.ts';
 /** Where weights are, by what is there: nothing is read but the first bytes. */
 export type WeightsPlace =
   | {
-      readonly kind: 'gguf' | 'safetensors' | 'other';
+      readonly kind: 'gguf' | 'safetensors' | 'llama2.c' | 'other';
       readonly source: ByteSource;
       readonly siblings: Siblings | undefined;
       /** With a separator at its end; undefined where files have no paths on this machine. */
@@ -60,10 +60,20 @@ async function seen(
     throw error;
   });
   const text = String.fromCharCode(...first);
-  // A safetensors file starts with the length of its header, eight bytes, and the header: JSON.
-  const kind = text.startsWith('GGUF') ? 'gguf' : /^[\s\S]{4}\0{4}\{/.test(text) ? 'safetensors' : 'other';
+  const [kind] = kinds.find(([, pattern, suffix]) => pattern.test(text) && suffix.test(source.name)) ?? [
+    'other',
+  ];
   return { kind, source, siblings, folder };
 }
+
+/** What files start with, and how they are called where that says too little. */
+const kinds = [
+  ['gguf', /^GGUF/, /^/],
+  // The length of the header, eight bytes, and the header: JSON.
+  ['safetensors', /^[\s\S]{4}\0{4}\{/, /^/],
+  // A PyTorch checkpoint is called so too: a zip archive or a pickle.
+  ['llama2.c', /^(?!PK|\x80)/, /\.bin$/i],
+] as const;
 
 /** Siblings that remember what was opened: how large it is, and where it lies on this machine. */
 export interface CountedSiblings extends Siblings {
