@@ -228,7 +228,7 @@ test('files that lie', async () => {
     2 data/malformed: b.idx is damaged or not what its name says: no IDX header (starts with 1 2 3 4). Write the file again.
     2 data/not-whole: a_batch.bin is 3000 bytes, which is no whole number of samples: one sample of 1 label byte and a 3 x 32 x 32 picture takes 3073. The file is cut off, or "dtype" or "shape" is wrong.
     2 safetensors/truncated: a.safetensors is cut off: it has 65 bytes, and tensor 'x' would end at 89. Copy or download it again.
-    2 safetensors/too-large: b.safetensors is refused: the header is 1099511627776, and the limit is 100000000, which no real model comes near. The file is damaged or hostile.
+    2 safetensors/too-large: b.safetensors is refused: the length of the header is 1099511627776, and the limit is 100000000, which no real model comes near. The file is damaged or hostile.
     2 safetensors/tensor: Tensor 'x' in c.safetensors has no shape of whole numbers. The file is damaged; copy or download it again, or save it again.
     2 data/truncated: a.pb is cut off: its content needs 207 bytes, but there are 7. Copy or download it again.
     2 data/malformed: a.wav is damaged or not what its name says: it has no format and data chunk. Write the file again.
