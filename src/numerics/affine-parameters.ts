@@ -1,5 +1,5 @@
 import { affineFromRange, integerCodes } from './affine.ts';
-import { formats } from './formats.ts';
+import { formats } from './formats/formats.ts';
 import type { Scheme } from './scheme.ts';
 
 /**

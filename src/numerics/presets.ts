@@ -1,12 +1,11 @@
-import type { FormatName } from './formats.ts';
-import type { Granularity } from './granularity.ts';
+import type { FormatName } from './formats/formats.ts';
 import { perChannel, perGroup, perTensor } from './granularity.ts';
 import type { RangeChoice, Scheme } from './scheme.ts';
 
 /** A scheme before a tensor is known: the axis is the operator's business. */
 export interface SchemeTemplate extends RangeChoice {
   readonly format: FormatName;
-  readonly granularity: Granularity['kind'];
+  readonly granularity: 'per-tensor' | 'per-channel' | 'per-group';
   /** Per group: values that share a scale. */
   readonly blockSize?: number;
 }

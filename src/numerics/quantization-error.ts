@@ -1,8 +1,8 @@
 import { kernelsNow } from '../kernels/index.ts';
-import { formats } from './formats.ts';
-import type { NumberFormat } from './number-format.ts';
+import { encodedTiles } from './encoded-tiles.ts';
+import { formats } from './formats/formats.ts';
+import type { NumberFormat } from './formats/number-format.ts';
 import type { QuantizedTensor } from './quantized-tensor.ts';
-import { rowTiles } from './row-tiles.ts';
 
 /** What rounding cost one tensor. */
 export interface QuantizationError {
@@ -19,12 +19,7 @@ export function quantizationError(values: Float32Array, q: QuantizedTensor): Qua
   let signal = 0;
   let noise = 0;
   let maxError = 0;
-  for (const tile of rowTiles(q.scheme.granularity, q.dims)) {
-    const encoded = {
-      codes: tile.gather(q.codes),
-      scale: tile.gatherScales(q.scale),
-      zeroPoint: q.zeroPoint && tile.gatherScales(q.zeroPoint),
-    };
+  for (const { tile, encoded } of encodedTiles(q)) {
     const was = tile.gather(values);
     const is = format.decode(encoded, tile.layout);
     const sums = kernelsNow().measure.squares(was, is);

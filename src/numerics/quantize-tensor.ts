@@ -1,9 +1,11 @@
 import { elementCount, fail } from '../tensor/index.ts';
-import { formats } from './formats.ts';
+import { codeCount, encodedTiles } from './encoded-tiles.ts';
+import { formats } from './formats/formats.ts';
+import type { EncodedRows, NumberFormat } from './formats/number-format.ts';
 import { scaleCount } from './granularity.ts';
-import type { NumberFormat, RangeSearch } from './number-format.ts';
-import type { QuantizedTensor } from './quantized-tensor.ts';
-import { rowTiles } from './row-tiles.ts';
+import type { Codes, QuantizedTensor } from './quantized-tensor.ts';
+import type { RangeSearch } from './ranges.ts';
+import { type RowTile, rowTiles } from './row-tiles.ts';
 import type { Scheme } from './scheme.ts';
 
 /** How ranges are searched, and how errors are weighted. */
@@ -37,36 +39,81 @@ export async function quantizeTensor(
   if (importance) checkValues(importance, dims, `importance of ${name}`);
 
   const format: NumberFormat = formats[scheme.format];
-  const codes = format.createCodes(values.length);
-  const scale = new Float32Array(scaleCount(scheme.granularity, dims));
-  const zeroPoint = format.createCodes(scale.length);
-  let explicitZero = false;
-  const choice = { ...scheme, range: options.range };
+  const { unit, bookSize } = format;
+  const out = new Gathered(format, scheme, dims);
+  const tensorScale = format.tensorScale?.(values);
+  const choice = { ...scheme, range: options.range, ...(tensorScale !== undefined && { tensorScale }) };
   for (const tile of rowTiles(scheme.granularity, dims)) {
     const weights = importance && tile.gather(importance);
-    const encoded = await format.encode(tile.gather(values), tile.layout, weights, choice);
-    tile.scatter(encoded.codes, codes);
-    tile.scatterScales(encoded.scale, scale);
-    if (encoded.zeroPoint) {
-      explicitZero = true;
-      tile.scatterScales(encoded.zeroPoint, zeroPoint);
-    }
+    out.add(tile, await format.encode(tile.gather(values), tile.layout, weights, choice), unit, bookSize);
   }
-  return { scheme, dims: [...dims], codes, scale, zeroPoint: explicitZero ? zeroPoint : undefined };
+  return out.tensor();
+}
+
+/** Puts encoded tiles together. */
+class Gathered {
+  readonly #scheme: Scheme;
+  readonly #dims: readonly number[];
+  readonly #codes: Codes;
+  readonly #scale: Float32Array;
+  readonly #zeroPoint: Codes;
+  readonly #realZero: Float32Array;
+  readonly #book: Float32Array;
+  #hasZeroPoint = false;
+  #hasRealZero = false;
+  #codesAt = 0;
+  #bookAt = 0;
+
+  constructor(format: NumberFormat, scheme: Scheme, dims: readonly number[]) {
+    const { granularity } = scheme;
+    let codes = 0;
+    if (format.unit === 1) codes = elementCount(dims);
+    else for (const tile of rowTiles(granularity, dims)) codes += codeCount(tile.layout, format.unit);
+    const scales = scaleCount(granularity, dims);
+    this.#scheme = scheme;
+    this.#dims = [...dims];
+    this.#codes = format.createCodes(codes);
+    this.#scale = new Float32Array(scales);
+    this.#zeroPoint = format.createCodes(scales);
+    this.#realZero = new Float32Array(scheme.zero === 'real' ? scales : 0);
+    this.#book = new Float32Array(scales * format.bookSize);
+  }
+
+  add(tile: RowTile, { codes, scale, zeroPoint, realZero, book }: EncodedRows, unit: number, size: number) {
+    if (unit === 1) tile.scatter(codes, this.#codes);
+    else this.#codes.set(codes, this.#codesAt);
+    this.#codesAt += codes.length;
+    tile.scatterScales(scale, this.#scale);
+    if (zeroPoint) {
+      this.#hasZeroPoint = true;
+      tile.scatterScales(zeroPoint, this.#zeroPoint);
+    }
+    if (realZero) {
+      this.#hasRealZero = true;
+      tile.scatterScales(realZero, this.#realZero);
+    }
+    if (book) this.#book.set(book, this.#bookAt);
+    this.#bookAt += scale.length * size;
+  }
+
+  tensor(): QuantizedTensor {
+    return {
+      scheme: this.#scheme,
+      dims: this.#dims,
+      codes: this.#codes,
+      scale: this.#scale,
+      zeroPoint: this.#hasZeroPoint ? this.#zeroPoint : undefined,
+      ...(this.#hasRealZero && { realZero: this.#realZero }),
+      ...(this.#book.length > 0 && { book: this.#book }),
+    };
+  }
 }
 
 /** The reals that the codes stand for, row-major over `dims`. */
 export function dequantizeTensor(q: QuantizedTensor): Float32Array {
   const format: NumberFormat = formats[q.scheme.format];
-  const out = new Float32Array(q.codes.length);
-  for (const tile of rowTiles(q.scheme.granularity, q.dims)) {
-    const encoded = {
-      codes: tile.gather(q.codes),
-      scale: tile.gatherScales(q.scale),
-      zeroPoint: q.zeroPoint && tile.gatherScales(q.zeroPoint),
-    };
-    tile.scatter(format.decode(encoded, tile.layout), out);
-  }
+  const out = new Float32Array(elementCount(q.dims));
+  for (const { tile, encoded } of encodedTiles(q)) tile.scatter(format.decode(encoded, tile.layout), out);
   return out;
 }
 

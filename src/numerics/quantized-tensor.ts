@@ -5,16 +5,21 @@ export type Codes = Int8Array | Uint8Array | Int16Array | Uint16Array;
 
 /**
  * A quantized tensor: where methods and file codecs meet.
- * real = (code - zeroPoint) * scale for affine formats; the value of the code times scale for floats.
+ * real = (code - zero) * scale for integers, table[code] * scale for fixed levels, book[code] * scale for learned
+ * ones.
  */
 export interface QuantizedTensor {
   readonly scheme: Scheme;
   /** Logical shape. */
   readonly dims: readonly number[];
-  /** One code per value, row-major. */
+  /** One code per unit, row-major: per value for scalar formats. */
   readonly codes: Codes;
   /** Row-major over `scaleDims(scheme.granularity, dims)`. */
   readonly scale: Float32Array;
   /** Like `scale`; absent when every zero point is the symmetric one. */
   readonly zeroPoint?: Codes;
+  /** Like `scale`: real-valued zero points in units of the scale, in place of `zeroPoint`. */
+  readonly realZero?: Float32Array;
+  /** Learned levels, [...scaleDims, bookSize of the format]. */
+  readonly book?: Float32Array;
 }

@@ -1,13 +1,17 @@
 import { elementCount } from '../tensor/index.ts';
+import type { RowLayout } from './formats/number-format.ts';
 import { checkGranularity, type Granularity } from './granularity.ts';
-import type { RowLayout } from './number-format.ts';
 
 /**
  * A row-major tensor seen as rows whose blocks share parameters, whatever the axis, a tile of rows at a time, so
  * that a transposed copy of a big tensor never exists.
  *
  * [outer, size, inner] around the axis: per channel, row `a` holds the values [o, a, i]; per group, row (o, i)
- * holds the values along the axis; per tensor there is one row.
+ * holds the values along the axis; per token each row of the last axis is one; per block a row of blocks is one,
+ * each block's values together; per tensor there is one row.
+ *
+ * Row order is the order in which tiles visit values and blocks. Codes of several values, and books, lie in it
+ * whatever the axis.
  */
 export interface RowTile {
   readonly layout: RowLayout;
@@ -87,9 +91,13 @@ function movesOfChannels(outer: number, size: number, inner: number): Move | und
   return inner === 1 ? alongAxis(outer, size) : channelRows(outer, size, inner);
 }
 
-function viewOf(granularity: Granularity, dims: readonly number[]): View {
+function viewOf(granularity: Exclude<Granularity, { kind: 'per-block' }>, dims: readonly number[]): View {
   checkGranularity(granularity, dims);
   const count = elementCount(dims);
+  if (granularity.kind === 'per-token') {
+    const length = dims.at(-1) ?? 1;
+    return { rows: length === 0 ? 0 : count / length, layout: { length, block: Math.max(1, length) } };
+  }
   if (granularity.kind === 'per-tensor')
     return { rows: 1, layout: { length: count, block: Math.max(1, count) } };
   const { axis } = granularity;
@@ -113,11 +121,59 @@ function viewOf(granularity: Granularity, dims: readonly number[]): View {
   };
 }
 
+/** One row of blocks at a time: the last row of blocks may be lower, its last block narrower. */
+function* blockTiles(
+  [height, width]: readonly [number, number],
+  dims: readonly number[], // [..., R, C]
+): Generator<RowTile> {
+  const [R, C] = [dims.at(-2)!, dims.at(-1)!];
+  const count = elementCount(dims);
+  if (count === 0) return;
+  const across = Math.ceil(C / width);
+  let scaleAt = 0;
+  for (let origin = 0; origin < count; origin += R * C) {
+    for (let top = 0; top < R; top += height, scaleAt += across) {
+      const rows = Math.min(height, R - top);
+      const from = origin + top * C;
+      const firstScale = scaleAt;
+      const move = (part: Elements, all: Elements, gather: boolean) => {
+        let here = 0;
+        for (let left = 0; left < C; left += width) {
+          const columns = Math.min(width, C - left);
+          for (let row = 0; row < rows; row++) {
+            const there = from + row * C + left;
+            for (let i = 0; i < columns; i++, here++) {
+              if (gather) part[here] = all[there + i]!;
+              else all[there + i] = part[here]!;
+            }
+          }
+        }
+      };
+      yield {
+        layout: { rows: 1, length: rows * C, block: rows * width },
+        gather<T extends TypedArray>(all: T): T {
+          const part = new (all.constructor as new (n: number) => T)(rows * C);
+          move(elementsOf(part), elementsOf(all), true);
+          return part;
+        },
+        scatter: (part, all) => move(elementsOf(part), elementsOf(all), false),
+        gatherScales: (all) => all.subarray(firstScale, firstScale + across) as typeof all,
+        scatterScales: (part, all) => all.set(part, firstScale),
+      };
+    }
+  }
+}
+
 /**
  * The tiles of a tensor, in order. A tensor without values has none.
  * @throws numerics/axis, numerics/group-size
  */
 export function* rowTiles(granularity: Granularity, dims: readonly number[]): Generator<RowTile> {
+  if (granularity.kind === 'per-block') {
+    checkGranularity(granularity, dims);
+    yield* blockTiles(granularity.size, dims);
+    return;
+  }
   const { rows: total, layout, moveValues, moveScales } = viewOf(granularity, dims);
   const { length, block } = layout;
   if (total * length === 0) return;

@@ -1,4 +1,4 @@
-import type { FormatName } from './formats.ts';
+import type { FormatName } from './formats/formats.ts';
 import type { Granularity } from './granularity.ts';
 
 /** How the range of an integer format is used. */
@@ -12,8 +12,20 @@ export interface RangeChoice {
   /** Scales are powers of two: dequantizing is a shift. */
   readonly powerOfTwo?: boolean;
   /** Scales are rounded to this type before codes are chosen, because the file stores them so. Default float32. */
-  readonly scaleType?: 'float32' | 'float16' | 'bfloat16';
+  readonly scaleType?: ScaleType;
+  /** How a value between two codes is rounded. Default half-even. */
+  readonly rounding?: Rounding;
+  /** Stochastic rounding: where its random numbers begin. Default 0. */
+  readonly seed?: number;
+  /** `real`: zero points are floats, in units of the scale, so that real 0 need not be a code. Default integer. */
+  readonly zero?: 'integer' | 'real';
 }
+
+/** Types that scales are stored in. float8e8m0: powers of two. */
+export type ScaleType = 'float32' | 'float16' | 'bfloat16' | 'float8e8m0' | 'float8e4m3fn' | 'float8e5m2';
+
+/** half-even: as IEEE 754 and ONNX. half-away: away from zero. stochastic: up with the probability of the remainder. */
+export type Rounding = 'half-even' | 'half-away' | 'stochastic';
 
 /** How one tensor is stored: format, granularity, and how its range is used. */
 export interface Scheme extends RangeChoice {

@@ -1,6 +1,6 @@
 import { type BlockKernelName, type BlockSearch, blockCoder } from '../../kernels/index.ts';
 import { fail } from '../../tensor/index.ts';
-import { type BlockFormatName, blockFormats, type QuantizedBlockName } from './block-formats.ts';
+import { blockFormats, type QuantizedBlockName } from './block-formats.ts';
 
 export interface EncodeBlocksOptions {
   /** Default `best`. */

@@ -1,19 +1,15 @@
-import type { DType } from '../tensor/index.ts';
-import type { FormatName } from './formats.ts';
-import type { Codes } from './quantized-tensor.ts';
-import type { RangeChoice } from './scheme.ts';
-
-/**
- * How the range of a block is found before it is cut into codes.
- * min-max covers every value; mse searches scale and zero point for the least (weighted) squared error;
- * octav clips where clipping and rounding noise balance (Sakr et al. 2022, arXiv 2206.06501).
- */
-export type RangeSearch = 'min-max' | 'mse' | 'octav';
+import type { DType } from '../../tensor/index.ts';
+import type { Codes } from '../quantized-tensor.ts';
+import type { RangeSearch } from '../ranges.ts';
+import type { RangeChoice } from '../scheme.ts';
+import type { FormatFamilyName } from './format-families.ts';
 
 /** What `fit` may be told besides the values. */
 export interface FitChoice extends Partial<RangeChoice> {
   /** Default: the format's own `defaultRange`. */
   readonly range?: RangeSearch;
+  /** The scale of the whole tensor above the scales of the blocks, from `tensorScale`. */
+  readonly tensorScale?: number;
 }
 
 /** Parameters of one block of a scalar format: real = (code - zeroPoint) * scale, or level(code) * scale. */
@@ -23,6 +19,8 @@ export interface ScalarParams {
   /** Codes that may be chosen: narrower than the format's own when restricted or reduced. */
   readonly minCode: number;
   readonly maxCode: number;
+  /** Learned levels of this block, [codes, unit]; absent where the levels are fixed. */
+  readonly book?: Float32Array;
 }
 
 /** Many blocks, encoded: the parameters as arrays, one entry per block, rows first. */
@@ -32,6 +30,10 @@ export interface EncodedRows {
   readonly scale: Float32Array;
   /** Absent when every zero point is the symmetric one. */
   readonly zeroPoint?: Codes;
+  /** Real-valued zero points in units of the scale, in place of `zeroPoint`. */
+  readonly realZero?: Float32Array;
+  /** Learned levels, [blocks, entries of one block]; absent where the levels are fixed. */
+  readonly book?: Float32Array;
 }
 
 /** How values lie in `encode` and `decode`: `rows` rows of `length` values, each cut into blocks. */
@@ -50,18 +52,28 @@ export interface RowLayout {
  * `Params` is the format's own business: a k-quant keeps its sub-block scales there, a code book its entries.
  */
 export interface NumberFormat<Params = ScalarParams> {
-  readonly name: FormatName;
+  readonly name: string;
+  /** Its row in `formatFamilies`: who runs it, what it needs. */
+  readonly family: FormatFamilyName;
   /** One sentence for reports and `--help`. */
   readonly description: string;
   /** Specification or paper. */
   readonly source: string;
-  readonly kind: 'integer' | 'float';
-  /** Tensor type of the codes in a file. */
+  /**
+   * integer: real = (code - zero) * scale. float and levels: real = table[code] * scale.
+   * book: real = entry `code` of the block's own book * scale.
+   */
+  readonly kind: 'integer' | 'float' | 'levels' | 'book';
+  /** The reals of the codes at scale 1, [2^bits]; NaN where a code means none. Absent for integers and books. */
+  readonly table?: () => Float32Array;
+  /** Tensor type of the codes in a file; where no type has so many bits, the next wider one. */
   readonly dtype: DType;
   /** Values that share parameters; 'free' when the granularity of the scheme decides. */
   readonly block: number | 'free';
-  /** Values that share one code. */
+  /** Values that share one code. A unit never spans blocks: the last one of a block is filled up with zeros. */
   readonly unit: number;
+  /** Floats of the book of one block; 0 where the levels are fixed. They count as stored bits. */
+  readonly bookSize: number;
   /** Bits of one stored code. */
   readonly bits: number;
   /** Stored bits per value; for block 'free' the codes alone, since scales lie apart. */
@@ -77,8 +89,13 @@ export interface NumberFormat<Params = ScalarParams> {
   /** True when scales may be negative: the largest value then lands on the one more negative code. */
   readonly signedScale: boolean;
   readonly defaultRange: RangeSearch;
+  /** Real 0 is exactly a code. Not so for signs and mid-rise levels. */
+  readonly hasZero: boolean;
   /** No value moves by more than this part of its block's largest magnitude (min-max, symmetric). */
   readonly errorBound: number;
+
+  /** Two-level scales: the scale of the whole tensor, found before its blocks. Absent elsewhere. */
+  tensorScale?(values: Float32Array): number;
 
   /** Chooses parameters of one block as they will be stored. `values` and `importance`: [block], finite. */
   fit(values: Float32Array, importance?: Float32Array, choice?: FitChoice): Params;

@@ -6,16 +6,15 @@ import {
   type SmallFloatName,
   smallFloats,
   TINY,
-} from '../kernels/index.ts';
-import type { DType } from '../tensor/index.ts';
-import { storedScale } from './affine.ts';
-import type { FormatName } from './formats.ts';
+} from '../../kernels/index.ts';
+import type { DType } from '../../tensor/index.ts';
+import { storedScale } from '../affine.ts';
 import type { NumberFormat } from './number-format.ts';
 
 const f = Math.fround;
 
 interface FloatRow {
-  readonly name: Extract<FormatName, 'float16' | 'bfloat16' | 'e4m3fn' | 'e5m2'>;
+  readonly name: string;
   readonly dtype: DType & SmallFloatName;
   readonly description: string;
   readonly source: string;
@@ -44,8 +43,11 @@ export function floatFormat(row: FloatRow): NumberFormat {
   return {
     ...row,
     kind: 'float',
+    family: 'float',
+    table: values,
     block: 'free',
     unit: 1,
+    bookSize: 0,
     bits,
     bitsPerWeight: bits,
     levels: 2 * maxCode + 1,
@@ -53,6 +55,7 @@ export function floatFormat(row: FloatRow): NumberFormat {
     maxCode: 2 ** bits - 1,
     symmetricZero: 0,
     signedScale: false,
+    hasZero: true,
     defaultRange: 'min-max',
     errorBound: 2 ** -(mantissaBits + 1),
 

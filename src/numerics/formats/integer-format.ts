@@ -1,9 +1,8 @@
-import { type FitSpec, fitBlockRef, kernels, nearestEven } from '../kernels/index.ts';
-import { affineFromRange, type CodeRange, integerCodes, stepsFrom, storedScale } from './affine.ts';
-import type { FormatName } from './formats.ts';
+import { type FitSpec, fitBlockRef, kernels, nearestEven } from '../../kernels/index.ts';
+import { affineFromRange, type CodeRange, integerCodes, stepsFrom, storedScale } from '../affine.ts';
+import { octavClip } from '../octav.ts';
+import { packBits, unpackBits } from '../pack-bits.ts';
 import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
-import { octavClip } from './octav.ts';
-import { packBits, unpackBits } from './pack-bits.ts';
 
 const f = Math.fround;
 const arrays = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array } as const;
@@ -24,7 +23,7 @@ const SEARCHED_PARTS: Readonly<Record<2 | 4 | 8 | 16, Float32Array>> = {
 };
 const FULL_RANGE = new Float32Array(0);
 
-type IntegerName = Extract<FormatName, `${'int' | 'uint'}${number}`>;
+type IntegerName = 'int8' | 'uint8' | 'int4' | 'uint4' | 'int2' | 'uint2' | 'int16' | 'uint16';
 
 /** The row of an affine integer format: code = clamp(nearest(x / scale) + zeroPoint), as ONNX QuantizeLinear. */
 export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: boolean): NumberFormat {
@@ -82,9 +81,11 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     description: `${bits}-bit ${signed ? 'signed' : 'unsigned'} integers: real = (code - zeroPoint) * scale.`,
     source: 'ONNX QuantizeLinear-25; Jacob et al. 2018, arXiv 1712.05877',
     kind: 'integer',
+    family: 'integer',
     dtype: name,
     block: 'free',
     unit: 1,
+    bookSize: 0,
     bits,
     bitsPerWeight: bits,
     levels: 2 ** bits,
@@ -93,6 +94,7 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     symmetricZero: own.symmetricZero,
     scaled: true,
     signedScale,
+    hasZero: true,
     defaultRange: bits <= 4 ? 'mse' : 'min-max',
     errorBound: 0.5 / (2 ** (bits - 1) - 1),
 

@@ -1,0 +1,37 @@
+/** What the formats of one family have in common. */
+export interface FormatFamily {
+  /** Short title for the menu. */
+  readonly title: string;
+  /** What the levels are and where they fit, in one or two sentences. */
+  readonly description: string;
+  /** Who computes or loads it, in a few words for the menu. */
+  readonly runs: string;
+  /** Data or statistics that encoding needs beyond the values; 'nothing' else. */
+  readonly needs: string;
+}
+
+/** Families of number formats; a format names its row. */
+export const formatFamilies = {
+  integer: {
+    title: 'uniform integers',
+    description: 'Evenly spaced levels: real = (code - zero) x scale.',
+    runs: 'ONNX Runtime (QDQ, MatMulNBits), TFLite, TVM',
+    needs: 'nothing',
+  },
+  float: {
+    title: 'small floats',
+    description: 'Sign, exponent and mantissa in 4 to 16 bits: steps grow with the magnitude.',
+    runs: 'ONNX Runtime (Cast), vLLM and transformers (fp8)',
+    needs: 'nothing',
+  },
+  'normal-float': {
+    title: 'normal floats',
+    description:
+      'Levels at quantiles of the normal distribution: each is used equally often by bell-shaped weights.',
+    runs: 'bitsandbytes (nf4), ONNX Runtime by way of Gather',
+    needs: 'nothing',
+  },
+} as const satisfies Record<string, FormatFamily>;
+
+/** A row of `formatFamilies`. */
+export type FormatFamilyName = keyof typeof formatFamilies;
