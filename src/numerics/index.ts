@@ -24,4 +24,5 @@ export * from './quantize-tensor.ts';
 export * from './quantized-tensor.ts';
 export * from './ranges.ts';
 export * from './scheme.ts';
+export * from './scheme-text.ts';
 export { toFloat32 } from './to-float32.ts';

@@ -192,6 +192,7 @@ export interface ErrorDetails {
   'safetensors/tensor': { file: string; tensor: string; what: string };
   'safetensors/too-large': { file: string; what: string; got: number; limit: number };
   'safetensors/truncated': { file: string; what: string; needed: number; size: number };
+  'scheme/text': { text: string; what: string };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'tensor/rows': { tensor: string; from: number; to: number; rows: number };
   'tensor/stored-length': { tensor: string; type: string; dims: number[]; got: number; wanted: number };
@@ -502,6 +503,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is refused: ${d.what} is ${d.got}, and the limit is ${d.limit}, which no real model comes near. The file is damaged or hostile.`,
   'safetensors/truncated': (d) =>
     `${d.file} is cut off: it has ${d.size} bytes, and ${d.what} would end at ${d.needed}. Copy or download it again.`,
+  'scheme/text': (d) =>
+    `The scheme '${d.text}' cannot be read: ${d.what}. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.`,
   'tensor/byte-length': (d) =>
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'tensor/rows': (d) =>

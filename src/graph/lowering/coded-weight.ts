@@ -77,7 +77,7 @@ export function codeWeight(request: CodedWeightRequest): CodedWeight {
 /** How records name a node: its name, or its first output where it has none. */
 export const nameOf = (node: Node): string => node.name || (node.outputs[0] ?? '');
 
-/** 'per-tensor', 'per-channel(0)', 'per-group(0, 32)'. */
+/** 'per-tensor', 'per-channel(0)', 'per-group(0, 32)', 'per-block(128 x 128)'. */
 export function granularityText({ granularity }: Scheme): string {
   switch (granularity.kind) {
     case 'per-tensor':
@@ -86,6 +86,10 @@ export function granularityText({ granularity }: Scheme): string {
       return `per-channel(${granularity.axis})`;
     case 'per-group':
       return `per-group(${granularity.axis}, ${granularity.size})`;
+    case 'per-token':
+      return 'per-token';
+    case 'per-block':
+      return `per-block(${granularity.size.join(' x ')})`;
   }
 }
 

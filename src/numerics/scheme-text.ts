@@ -1,0 +1,232 @@
+import { fail, lookUp } from '../tensor/index.ts';
+import type { CompositeScheme, DoubleQuantization, OutlierChoice } from './composite/composite.ts';
+import { type FormatName, formats } from './formats/formats.ts';
+import type { NumberFormat } from './formats/number-format.ts';
+import { type Granularity, perBlock, perChannel, perGroup, perTensor, perToken } from './granularity.ts';
+import { type RangeSearch, ranges } from './ranges.ts';
+import type { RangeChoice, Rounding, ScaleType } from './scheme.ts';
+
+/** A granularity before a tensor is known: which axis is meant is the operator's business. */
+export type GranularityTemplate =
+  | { readonly kind: 'per-tensor' | 'per-channel' | 'per-token' }
+  | { readonly kind: 'per-group'; readonly size: number }
+  | { readonly kind: 'per-block'; readonly size: readonly [rows: number, columns: number] };
+
+/** What a text such as `nf4/64+double` asks for. */
+export interface SchemeRequest {
+  readonly format: FormatName;
+  readonly granularity: GranularityTemplate;
+  readonly choice: RangeChoice;
+  /** How ranges are found; the format's own way when absent. */
+  readonly range?: RangeSearch;
+  readonly double?: DoubleQuantization;
+  readonly outliers?: OutlierChoice;
+  readonly lowRank?: { readonly rank: number };
+  /** Codes are stored entropy-coded. */
+  readonly entropy: boolean;
+}
+
+type Draft = {
+  choice: { -readonly [K in keyof RangeChoice]: RangeChoice[K] };
+  range?: RangeSearch;
+  double?: DoubleQuantization;
+  outliers?: OutlierChoice;
+  lowRank?: { rank: number };
+  entropy: boolean;
+};
+
+const scaleTypes = {
+  float32: 0,
+  float16: 0,
+  bfloat16: 0,
+  float8e8m0: 0,
+  float8e4m3fn: 0,
+  float8e5m2: 0,
+} as const satisfies Record<ScaleType, 0>;
+const roundings = { 'half-even': 0, 'half-away': 0, stochastic: 0 } as const satisfies Record<Rounding, 0>;
+
+/** `key` or `key=value` behind the colon. */
+const options: Readonly<Record<string, (draft: Draft, value: string) => boolean | undefined>> = {
+  symmetric: (d) => (d.choice.symmetric = true),
+  asymmetric: (d) => !(d.choice.symmetric = false),
+  restricted: (d) => (d.choice.restricted = true),
+  reduced: (d) => (d.choice.reduced = true),
+  pot: (d) => (d.choice.powerOfTwo = true),
+  range: (d, value) => Boolean((d.range = named('range', ranges, value))),
+  scale: (d, value) => Boolean((d.choice.scaleType = named('scale type', scaleTypes, value))),
+  rounding: (d, value) => Boolean((d.choice.rounding = named('rounding', roundings, value))),
+  seed: (d, value) => Number.isInteger((d.choice.seed = Number(value))),
+  zero: (d, value) => Boolean((d.choice.zero = named('zero point', { integer: 0, real: 0 }, value))),
+};
+
+/** `part` or `part=value` behind a plus. */
+const parts: Readonly<Record<string, (draft: Draft, value: string) => boolean | undefined>> = {
+  double: (d) => Boolean((d.double = qloraScales)),
+  outliers: (d, value) => {
+    const part = share(value);
+    const deviations = /^(\d+(?:\.\d+)?)sd$/.exec(value)?.[1];
+    if (part !== undefined) d.outliers = { by: 'count', part };
+    else if (deviations !== undefined) d.outliers = { by: 'threshold', deviations: Number(deviations) };
+    return d.outliers !== undefined;
+  },
+  sensitive: (d, value) => {
+    const part = share(value);
+    if (part !== undefined) d.outliers = { by: 'sensitivity', part };
+    return part !== undefined;
+  },
+  columns: (d, value) => {
+    const magnitude = Number(value || 6);
+    d.outliers = { by: 'column', magnitude };
+    return magnitude > 0;
+  },
+  lowrank: (d, value) => {
+    const rank = Number(value);
+    d.lowRank = { rank };
+    return Number.isInteger(rank) && rank > 0;
+  },
+  rans: (d) => (d.entropy = true),
+};
+
+/** Scales of scales as QLoRA has them. */
+const qloraScales: DoubleQuantization = { format: 'dynamic8' as FormatName, block: 256, removeMean: true };
+
+/**
+ * Reads a scheme: `format[/granularity][:option,...][+part...]`.
+ * Granularity: `tensor`, `channel`, `token`, a group size, or `rows x columns` as `128x128`; where none is given,
+ * groups of 64 up to 4 bits and channels above. Options: symmetric, asymmetric, restricted, reduced, pot, range=,
+ * scale=, rounding=, seed=, zero=. Parts: double, outliers=0.5%, outliers=3sd, sensitive=0.5%, columns=6,
+ * lowrank=8, rans.
+ *
+ * @example parseScheme('int4/128:asymmetric,range=hqq+outliers=0.5%')
+ * @throws scheme/text; name/unknown
+ */
+export function parseScheme(text: string): SchemeRequest {
+  const found = /^([a-z0-9_]+)(?:\/([a-z0-9=]+))?(?::([a-z0-9=.,-]+))?((?:\+[a-z]+(?:=[^+]*)?)*)$/.exec(
+    text.trim().toLowerCase(),
+  );
+  if (!found)
+    return fail('scheme/text', { text, what: 'it is not of the form format/granularity:options+parts' });
+  const [, name = '', where, optionText, partText] = found;
+  const format = named('format', formats, name) as FormatName;
+  const draft: Draft = { choice: { symmetric: true }, entropy: false };
+  const apply = (table: typeof options, kind: string, entry: string) => {
+    const [key = '', value = ''] = entry.split('=');
+    lookUp(kind, table, key);
+    if (table[key]!(draft, value) === false)
+      fail('scheme/text', { text, what: `'${entry}' has no value that makes sense` });
+  };
+  for (const entry of optionText?.split(',') ?? []) apply(options, 'option of a scheme', entry);
+  for (const entry of partText?.split('+').slice(1) ?? []) apply(parts, 'part of a scheme', entry);
+  return { format, granularity: granularityOf(text, formats[format], where), ...draft };
+}
+
+function granularityOf(text: string, row: NumberFormat, where: string | undefined): GranularityTemplate {
+  if (row.block !== 'free') {
+    if (where === undefined || Number(where.replace('group=', '')) === row.block)
+      return { kind: 'per-group', size: row.block };
+    fail('scheme/text', { text, what: `${row.name} always has blocks of ${row.block}` });
+  }
+  if (!row.scaled && row.bookSize === 0) return { kind: 'per-tensor' };
+  if (where === undefined)
+    return row.bits / row.unit <= 4 && row.bookSize === 0
+      ? { kind: 'per-group', size: 64 }
+      : { kind: 'per-channel' };
+  if (where === 'tensor' || where === 'channel' || where === 'token') return { kind: `per-${where}` };
+  const block = /^(\d+)x(\d+)$/.exec(where);
+  if (block) return { kind: 'per-block', size: [Number(block[1]), Number(block[2])] };
+  const size = Number(where.replace('group=', ''));
+  if (!Number.isInteger(size) || size < 1)
+    fail('scheme/text', {
+      text,
+      what: `'${where}' is none of tensor, channel, token, a group size, 128x128`,
+    });
+  return { kind: 'per-group', size };
+}
+
+/**
+ * The scheme of one tensor: `channel` is the axis of its outputs, `group` that of its inputs, along which groups run.
+ * [out, in] weights: { channel: 0, group: 1 }.
+ */
+export function schemeAt(
+  request: SchemeRequest,
+  axes: { readonly channel: number; readonly group: number },
+): CompositeScheme {
+  const { format, granularity, choice, double, outliers, lowRank } = request;
+  return {
+    format,
+    ...choice,
+    granularity: placed(granularity, axes),
+    ...(double && { double }),
+    ...(outliers && { outliers }),
+    ...(lowRank && { lowRank }),
+  };
+}
+
+function placed(template: GranularityTemplate, axes: { channel: number; group: number }): Granularity {
+  switch (template.kind) {
+    case 'per-tensor':
+      return perTensor;
+    case 'per-token':
+      return perToken;
+    case 'per-channel':
+      return perChannel(axes.channel);
+    case 'per-group':
+      return perGroup(axes.group, template.size);
+    case 'per-block':
+      return perBlock(...template.size);
+  }
+}
+
+/** The text that `parseScheme` reads back to the same request. */
+export function schemeText(request: SchemeRequest): string {
+  const { format, granularity, choice, range, double, outliers, lowRank, entropy } = request;
+  const where =
+    granularity.kind === 'per-group'
+      ? String(granularity.size)
+      : granularity.kind === 'per-block'
+        ? granularity.size.join('x')
+        : granularity.kind.slice('per-'.length);
+  const said = [
+    !choice.symmetric && 'asymmetric',
+    choice.restricted && 'restricted',
+    choice.reduced && 'reduced',
+    choice.powerOfTwo && 'pot',
+    range && `range=${range}`,
+    choice.scaleType && `scale=${choice.scaleType}`,
+    choice.rounding && `rounding=${choice.rounding}`,
+    choice.seed !== undefined && `seed=${choice.seed}`,
+    choice.zero && `zero=${choice.zero}`,
+  ].filter(Boolean);
+  const added = [double && 'double', outliers && outlierText(outliers), lowRank && `lowrank=${lowRank.rank}`];
+  if (entropy) added.push('rans');
+  return [`${format}/${where}${said.length > 0 ? `:${said.join(',')}` : ''}`, ...added.filter(Boolean)].join(
+    '+',
+  );
+}
+
+function outlierText(choice: OutlierChoice): string {
+  switch (choice.by) {
+    case 'threshold':
+      return `outliers=${choice.deviations}sd`;
+    case 'count':
+      return `outliers=${percent(choice.part)}`;
+    case 'sensitivity':
+      return `sensitive=${percent(choice.part)}`;
+    case 'column':
+      return `columns=${choice.magnitude}`;
+  }
+}
+
+const percent = (part: number) => `${Number((part * 100).toPrecision(12))}%`;
+
+/** '0.5%' is 0.005. */
+function share(text: string): number | undefined {
+  const number = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1];
+  const part = Number(number) / 100;
+  return number !== undefined && part > 0 && part < 1 ? part : undefined;
+}
+
+function named<T extends string>(kind: string, table: Readonly<Record<T, unknown>>, name: string): T {
+  lookUp(kind, table, name);
+  return name as T;
+}
