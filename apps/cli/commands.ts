@@ -26,6 +26,10 @@ export const commands = {
     description: 'List what a model can be quantized to.',
     load: async () => (await import('./commands/presets.ts')).presetsCommand,
   },
+  formats: {
+    description: 'List the number formats, or explain one with its levels drawn.',
+    load: async () => (await import('./commands/formats.ts')).formatsCommand,
+  },
   observers: {
     description: 'List the ways to choose the range of an activation.',
     load: async () => (await import('./commands/observers.ts')).observersCommand,

@@ -6,6 +6,7 @@ export * from './affine-parameters.ts';
 export type * from './composite/composite.ts';
 export { codeCount } from './encoded-tiles.ts';
 export * from './float-arrays.ts';
+export * from './format-menu.ts';
 export * from './formats/format-families.ts';
 export * from './formats/formats.ts';
 export type * from './formats/number-format.ts';

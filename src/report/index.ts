@@ -1,6 +1,7 @@
 /** Records of runs, and what is drawn from them. Pure. */
 export * from './format-gguf.ts';
 export * from './format-inspect.ts';
+export * from './format-menu.ts';
 export * from './format-plan.ts';
 export { type FormatOptions, formatTable } from './format-table.ts';
 export * from './format-weights.ts';

@@ -1,0 +1,118 @@
+import type { FormatDetails, MenuEntry } from '../numerics/index.ts';
+import { levelPicture } from './level-picture.ts';
+import { painter } from './painter.ts';
+import { textTable, wrap } from './text-table.ts';
+
+export interface MenuOptions {
+  readonly color?: boolean;
+  readonly width?: number;
+}
+
+/** Formats that differ in the number of bits alone, as one line. */
+interface MenuLine {
+  readonly first: MenuEntry;
+  readonly last: MenuEntry;
+}
+
+/** The menu, family by family; widths of one kind (`int1` to `int16`) share a line. */
+export function formatMenuText(entries: readonly MenuEntry[], options: MenuOptions = {}): string {
+  const { width = 100 } = options;
+  const { bold, faint } = painter(options.color ?? false);
+  const text: string[] = [];
+  for (const family of new Set(entries.map((e) => e.family))) {
+    const own = entries.filter((e) => e.family === family);
+    const lines = linesOf(own);
+    text.push(bold(family), ...wrap(`  ${own[0]!.about}`, width, '  '));
+    text.push(...wrap(`  Runs on: ${own[0]!.runs}. Needs: ${needsOf(own)}.`, width, '  ').map(faint));
+    const columns = [
+      { title: '', cell: ({ first, last }: MenuLine) => `  ${pair(first.name, last.name)}` },
+      {
+        title: 'bits',
+        align: 'right' as const,
+        cell: ({ first, last }: MenuLine) => pair(bitsText(first), bitsText(last)),
+      },
+      {
+        title: 'levels',
+        align: 'right' as const,
+        cell: ({ first, last }: MenuLine) => pair(String(first.levels ?? ''), String(last.levels ?? '')),
+      },
+      {
+        title: 'block',
+        align: 'right' as const,
+        cell: ({ first }: MenuLine) => (first.block === 'free' ? 'any' : String(first.block)),
+      },
+      { title: 'source', cell: ({ first }: MenuLine) => first.source },
+    ];
+    text.push(...textTable(columns, lines, faint), '');
+  }
+  text.push(
+    'lowbit formats NAME explains one. Use it as --to format:NAME, or --to gguf:TYPE for those of ggml.',
+  );
+  return `${text.join('\n')}\n`;
+}
+
+/** One format: what it is, who runs it, and its levels on a line. */
+export function formatDetailsText(
+  entry: MenuEntry,
+  details: FormatDetails | undefined,
+  options: MenuOptions = {},
+): string {
+  const { width = 100 } = options;
+  const { bold, faint } = painter(options.color ?? false);
+  const facts: [string, string][] = [
+    ['family', `${entry.family}: ${entry.about}`],
+    [
+      'bits per weight',
+      `${bitsText(entry)}${entry.block === 'free' ? ', scales apart' : ', scales included'}`,
+    ],
+    ['block', entry.block === 'free' ? 'as you choose: tensor, channel, group' : `${entry.block} values`],
+    ['needs', entry.needs],
+    ['runs on', entry.runs],
+    ['source', entry.source],
+  ];
+  if (details) {
+    facts.splice(2, 0, ['levels', levelsText(entry, details)]);
+    facts.push(['range by default', details.defaultRange]);
+    if (Number.isFinite(details.errorBound))
+      facts.push(['largest move', `${details.errorBound.toPrecision(3)} of the block's largest magnitude`]);
+  }
+  const names = Math.max(...facts.map(([name]) => name.length)) + 2;
+  const lines = facts.flatMap(([name, value]) =>
+    wrap(value, width - names, '').map((line, i) => `${(i === 0 ? name : '').padEnd(names)}${line}`),
+  );
+  const text = [bold(entry.name), ...wrap(entry.description, width), '', ...lines];
+  if (details) {
+    text.push('', ...(details.learned ? [faint('levels learned from a bell curve')] : []));
+    text.push(...levelPicture(details.levels, width));
+    if (details.levels.length <= 32) text.push('', ...wrap(details.levels.map(levelText).join('  '), width));
+  }
+  return `${text.join('\n')}\n`;
+}
+
+const bitsText = ({ bitsPerWeight }: MenuEntry) => String(Number(bitsPerWeight.toFixed(3)));
+const levelText = (level: number) => String(Number(level.toPrecision(6)));
+const pair = (first: string, last: string) => (first === last ? first : `${first} to ${last}`);
+
+function levelsText({ levels }: MenuEntry, { unit, hasZero }: FormatDetails): string {
+  const count = unit === 1 ? `${levels}` : `${levels}, each of ${unit} values`;
+  return `${count}; zero is ${hasZero ? 'one of them' : 'none of them'}`;
+}
+
+function needsOf(entries: readonly MenuEntry[]): string {
+  const all = [...new Set(entries.map((e) => e.needs))];
+  return all.length === 1 ? all[0]! : 'see each';
+}
+
+function linesOf(entries: readonly MenuEntry[]): MenuLine[] {
+  const lines: MenuLine[] = [];
+  for (const entry of entries) {
+    const before = lines.at(-1);
+    const same = before && stem(before.last) === stem(entry) && before.last.source === entry.source;
+    if (same && entry.block === 'free') lines[lines.length - 1] = { first: before.first, last: entry };
+    else lines.push({ first: entry, last: entry });
+  }
+  return lines;
+}
+
+/** The name without its number of bits; of a name without one, the name. */
+const stem = ({ name }: MenuEntry) => (/^[a-z]+\d+$/.test(name) ? name.replace(/\d+$/, '') : name);
