@@ -31,6 +31,20 @@ export const formatFamilies = {
     runs: 'bitsandbytes (nf4), ONNX Runtime by way of Gather',
     needs: 'nothing',
   },
+  bitsandbytes: {
+    title: 'tables of bitsandbytes',
+    description:
+      'Fixed levels that bitsandbytes made: FP4 for weights, the dynamic map for scales of scales and optimizer states.',
+    runs: 'bitsandbytes, transformers; ONNX Runtime by way of Gather',
+    needs: 'nothing',
+  },
+  'code-book': {
+    title: 'learned code books',
+    description:
+      'Levels learned from the values of each tensor, channel or group: weights share them (k-means, quantiles).',
+    runs: 'ONNX Runtime by way of Gather',
+    needs: 'nothing; importance if there is any',
+  },
 } as const satisfies Record<string, FormatFamily>;
 
 /** A row of `formatFamilies`. */

@@ -1,3 +1,4 @@
+import { bitsandbytesTables } from './bitsandbytes-tables.ts';
 import { floatFormat } from './float-format.ts';
 import { integerFormat } from './integer-format.ts';
 import { normalFloats } from './normal-floats.ts';
@@ -42,6 +43,7 @@ export const formats = {
     scaled: true,
   }),
   ...normalFloats,
+  ...bitsandbytesTables,
 } as const satisfies Record<string, NumberFormat>;
 
 /** A row of `formats`. */

@@ -15,6 +15,11 @@ export interface LevelRow {
   readonly bits: number;
   /** The real of each code at scale 1, [up to 2^bits], any order; NaN where a code means none. */
   readonly levels: readonly number[];
+  /**
+   * What the largest magnitude of a block is put on, whatever its sign; values beyond the outermost level of a
+   * shorter side saturate. Default: each side reaches its own outermost level and nothing saturates.
+   */
+  readonly reach?: number;
   /** Default: half the widest gap between neighbours, as a part of the largest magnitude. */
   readonly errorBound?: number;
 }
@@ -36,8 +41,8 @@ export function levelFormat(row: LevelRow): NumberFormat {
   );
   const largest = Math.max(-sorted[0]!, sorted.at(-1)!);
   const widest = sorted.reduce((w, x, i) => (i === 0 ? 0 : Math.max(w, x - sorted[i - 1]!)), 0);
-  const lowest = -sorted[0]!;
-  const highest = sorted.at(-1)!;
+  const lowest = row.reach ?? -sorted[0]!;
+  const highest = row.reach ?? sorted.at(-1)!;
 
   /** The least scale under which every value lies between the outermost levels. */
   const scaleOf = (values: Float32Array, from: number, to: number, choice: FitChoice) => {
