@@ -1,6 +1,7 @@
 /**
  * Floats of 4 to 16 bits: sign, exponent, mantissa, as data. One encoder and one decoder serve them all.
- * Encoding rounds to nearest, ties to even, straight from float32, subnormals included.
+ * Encoding rounds to nearest, ties to even, straight from float32, subnormals included. Powers of two without a
+ * sign (E8M0) are in power-of-two-float.ts.
  */
 
 export interface SmallFloat {
@@ -17,7 +18,7 @@ export interface SmallFloat {
   readonly unsignedZero?: boolean;
 }
 
-/** IEEE 754 binary16, bfloat16, OCP FP8 and FP4 (OCP MX v1.0), and the fnuz pair (arXiv 2206.02915). */
+/** IEEE 754 binary16, bfloat16, OCP FP8, FP6 and FP4 (OCP MX v1.0), and the fnuz pair (arXiv 2206.02915). */
 export const smallFloats = {
   float16: { bits: 16, mantissaBits: 10, bias: 15, maxCode: 0x7bff, infinity: 0x7c00, nan: 0x7e00 },
   bfloat16: { bits: 16, mantissaBits: 7, bias: 127, maxCode: 0x7f7f, infinity: 0x7f80, nan: 0x7fc0 },
@@ -25,6 +26,8 @@ export const smallFloats = {
   float8e5m2: { bits: 8, mantissaBits: 2, bias: 15, maxCode: 0x7b, infinity: 0x7c, nan: 0x7f },
   float8e4m3fnuz: { bits: 8, mantissaBits: 3, bias: 8, maxCode: 0x7f, nan: 0x80, unsignedZero: true },
   float8e5m2fnuz: { bits: 8, mantissaBits: 2, bias: 16, maxCode: 0x7f, nan: 0x80, unsignedZero: true },
+  float6e3m2: { bits: 6, mantissaBits: 2, bias: 3, maxCode: 0x1f },
+  float6e2m3: { bits: 6, mantissaBits: 3, bias: 1, maxCode: 0x1f },
   float4e2m1: { bits: 4, mantissaBits: 1, bias: 1, maxCode: 0x7 },
 } as const satisfies Record<string, SmallFloat>;
 

@@ -1,4 +1,4 @@
-import { encodeSmallFloat, type FloatEncodeOptions, smallFloats } from '../kernels/index.ts';
+import { encodeE8m0, encodeSmallFloat, type FloatEncodeOptions, smallFloats } from '../kernels/index.ts';
 import { type DType, type DTypeArrays, dtypes, type Tensor } from '../tensor/index.ts';
 import { encodeBfloat16, encodeFloat16 } from './float-arrays.ts';
 import { packBits } from './pack-bits.ts';
@@ -42,10 +42,7 @@ function convert(
   if (dtype === 'float64') return Float64Array.from(values);
   if (dtype === 'bool') return Uint8Array.from(values, (x) => (x === 0 ? 0 : 1));
   if (dtype === 'float8e8m0') {
-    // Powers of two only: the nearest exponent, never above the largest.
-    return Uint8Array.from(values, (x) =>
-      x > 0 ? Math.max(0, Math.min(254, Math.round(Math.log2(x)) + 127)) : x === 0 ? 0 : 255,
-    );
+    return Uint8Array.from(values, (x) => encodeE8m0(x, 'half-even', options?.saturate ?? true));
   }
   if (dtype === 'float16') return encodeFloat16(values, options);
   if (dtype === 'bfloat16') return encodeBfloat16(values, options);

@@ -1,9 +1,10 @@
-import { decodeTable, type SmallFloatName, smallFloats } from '../kernels/index.ts';
+import { decodeE8m0, decodeTable, type SmallFloatName, smallFloats } from '../kernels/index.ts';
 import { type DType, dtypes, elementCount, fail, type Tensor } from '../tensor/index.ts';
 import { decodeBfloat16, decodeFloat16 } from './float-arrays.ts';
 import { unpackBits } from './pack-bits.ts';
 
-export const isSmallFloat = (dtype: DType): dtype is SmallFloatName => Object.hasOwn(smallFloats, dtype);
+export const isSmallFloat = (dtype: DType): dtype is DType & SmallFloatName =>
+  Object.hasOwn(smallFloats, dtype);
 
 /**
  * The values of a tensor as float32, [elementCount(dims)]; float32 comes back without a copy.
@@ -28,7 +29,7 @@ export function toFloat32(t: Tensor): Float32Array {
     return out;
   }
   if (dtype === 'float8e8m0') {
-    return Float32Array.from(t.data as Uint8Array, (code) => (code === 255 ? Number.NaN : 2 ** (code - 127)));
+    return Float32Array.from(t.data as Uint8Array, decodeE8m0);
   }
   const { bits, kind } = dtypes[dtype];
   if (bits === 4 || bits === 2) {

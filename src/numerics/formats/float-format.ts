@@ -10,12 +10,15 @@ import {
 import type { DType } from '../../tensor/index.ts';
 import { storedScale } from '../affine.ts';
 import type { NumberFormat } from './number-format.ts';
+import { packCodes, unpackCodes } from './pack-codes.ts';
 
 const f = Math.fround;
 
 interface FloatRow {
   readonly name: string;
-  readonly dtype: DType & SmallFloatName;
+  /** The bits: a row of `smallFloats`. */
+  readonly float: SmallFloatName;
+  readonly dtype: DType;
   readonly description: string;
   readonly source: string;
   /** 8-bit floats are spread over the range by a scale; 16-bit floats are stored as they are. */
@@ -23,10 +26,10 @@ interface FloatRow {
 }
 
 /** The row of a float format: real = value(code) * scale; beyond the largest finite value codes saturate. */
-export function floatFormat(row: FloatRow): NumberFormat {
-  const float = smallFloats[row.dtype];
+export function floatFormat({ float: floatName, ...row }: FloatRow): NumberFormat {
+  const float = smallFloats[floatName];
   const { bits, maxCode, mantissaBits } = float;
-  const values = () => decodeTable(row.dtype);
+  const values = () => decodeTable(floatName);
   const Codes = bits === 16 ? Uint16Array : Uint8Array;
   const largestValue = () => values()[maxCode]!;
   const scaleOf = (largest: number, choice: Parameters<typeof storedScale>[2]) =>
@@ -71,9 +74,13 @@ export function floatFormat(row: FloatRow): NumberFormat {
 
     createCodes: (count) => new Codes(count),
 
-    pack: (codes) => new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice(),
+    pack(codes) {
+      if (bits < 16) return packCodes(codes, bits);
+      return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice();
+    },
 
     unpack(bytes, count) {
+      if (bits < 16) return unpackCodes(bytes, bits, count, false);
       const codes = new Codes(count);
       new Uint8Array(codes.buffer).set(bytes.subarray(0, codes.byteLength));
       return codes;

@@ -1,0 +1,77 @@
+import { floatFormat } from './float-format.ts';
+
+/** Sign, exponent and mantissa in 4 to 16 bits. */
+export const smallFloatFormats = {
+  float16: floatFormat({
+    name: 'float16',
+    float: 'float16',
+    dtype: 'float16',
+    description: '16-bit float: 5 exponent and 10 mantissa bits, largest value 65504.',
+    source: 'IEEE 754-2019 binary16',
+    scaled: false,
+  }),
+  bfloat16: floatFormat({
+    name: 'bfloat16',
+    float: 'bfloat16',
+    dtype: 'bfloat16',
+    description: '16-bit float with the range of float32: 8 exponent and 7 mantissa bits.',
+    source: 'Kalamkar et al. 2019, arXiv 1905.12322',
+    scaled: false,
+  }),
+  e4m3fn: floatFormat({
+    name: 'e4m3fn',
+    float: 'float8e4m3fn',
+    dtype: 'float8e4m3fn',
+    description: '8-bit float: 4 exponent and 3 mantissa bits, largest value 448, no infinity.',
+    source: 'OCP 8-bit Floating Point Specification 1.0; arXiv 2209.05433',
+    scaled: true,
+  }),
+  e5m2: floatFormat({
+    name: 'e5m2',
+    float: 'float8e5m2',
+    dtype: 'float8e5m2',
+    description: '8-bit float: 5 exponent and 2 mantissa bits, largest value 57344.',
+    source: 'OCP 8-bit Floating Point Specification 1.0; arXiv 2209.05433',
+    scaled: true,
+  }),
+  e4m3fnuz: floatFormat({
+    name: 'e4m3fnuz',
+    float: 'float8e4m3fnuz',
+    dtype: 'float8e4m3fnuz',
+    description: '8-bit float: 4 exponent and 3 mantissa bits, largest value 240, one zero, no infinity.',
+    source: 'Noune et al. 2022, arXiv 2206.02915; ONNX float8',
+    scaled: true,
+  }),
+  e5m2fnuz: floatFormat({
+    name: 'e5m2fnuz',
+    float: 'float8e5m2fnuz',
+    dtype: 'float8e5m2fnuz',
+    description: '8-bit float: 5 exponent and 2 mantissa bits, largest value 57344, one zero, no infinity.',
+    source: 'Noune et al. 2022, arXiv 2206.02915; ONNX float8',
+    scaled: true,
+  }),
+  e3m2: floatFormat({
+    name: 'e3m2',
+    float: 'float6e3m2',
+    dtype: 'uint8',
+    description: '6-bit float: 3 exponent and 2 mantissa bits, largest value 28, only finite values.',
+    source: 'OCP Microscaling Formats (MX) Specification 1.0',
+    scaled: true,
+  }),
+  e2m3: floatFormat({
+    name: 'e2m3',
+    float: 'float6e2m3',
+    dtype: 'uint8',
+    description: '6-bit float: 2 exponent and 3 mantissa bits, largest value 7.5, only finite values.',
+    source: 'OCP Microscaling Formats (MX) Specification 1.0',
+    scaled: true,
+  }),
+  e2m1: floatFormat({
+    name: 'e2m1',
+    float: 'float4e2m1',
+    dtype: 'float4e2m1',
+    description: '4-bit float: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives.',
+    source: 'OCP Microscaling Formats (MX) Specification 1.0',
+    scaled: true,
+  }),
+};
