@@ -11,7 +11,10 @@ export interface FitSpec {
   readonly maxCode: number;
   /** Fixed zero point; undefined lets each block choose. */
   readonly zeroPoint?: number;
-  /** The scale may be negative, so that the largest magnitude lands on the more negative code. */
+  /**
+   * The scale may be negative, so that the largest magnitude lands on the more negative code. Where there is no code
+   * above the fixed zero point (1 bit), the scale has the sign that puts the larger side on the one code there is.
+   */
   readonly signedScale: boolean;
   /** Tried ranges as parts of the full one; empty takes the full range as it is (min-max). */
   readonly ratios: Float32Array;
@@ -107,9 +110,11 @@ export function fitBlockRef(
   if (ratios.length === 0) {
     // Full range: every value inside.
     const step =
-      fixed !== undefined
-        ? f(largest / Math.min(maxCode - fixed, fixed - minCode))
-        : f((max - min) / (maxCode - minCode)); // in doubles: the difference may not fit in float32
+      fixed === undefined
+        ? f((max - min) / (maxCode - minCode)) // in doubles: the difference may not fit in float32
+        : maxCode === fixed
+          ? f((max >= -min ? largest : -largest) / (minCode - fixed))
+          : f(largest / Math.min(maxCode - fixed, fixed - minCode));
     const zeroPoint = fixed ?? clamp(nearest(f(minCode - f(min / step))), minCode, maxCode);
     scale[at] = finiteScale(step, Math.max(zeroPoint - minCode, maxCode - zeroPoint));
     zero[at] = zeroPoint;
@@ -126,8 +131,9 @@ export function fitBlockRef(
   let full: number; // the scale that ratios multiply
   if (fixed !== undefined) {
     bestZero = fixed;
-    bestScale = f(1 / Math.min(maxCode - fixed, fixed - minCode));
-    full = signedScale ? f((high >= -low ? 1 : -1) / (minCode - fixed)) : bestScale;
+    const towards = f((high >= -low ? 1 : -1) / (minCode - fixed));
+    bestScale = maxCode === fixed ? towards : f(1 / Math.min(maxCode - fixed, fixed - minCode));
+    full = signedScale ? towards : bestScale;
   } else {
     bestScale = f(f(high - low) / (maxCode - minCode));
     bestZero = clamp(nearest(f(minCode - f(low / bestScale))), minCode, maxCode);

@@ -34,6 +34,16 @@ const specs: Record<string, FitSpec> = {
   'uint4 symmetric, searched': { minCode: 0, maxCode: 15, zeroPoint: 8, signedScale: true, ratios },
   'uint4 asymmetric, searched': { minCode: 0, maxCode: 15, signedScale: false, ratios },
   'int2 symmetric, searched': { minCode: -2, maxCode: 1, zeroPoint: 0, signedScale: true, ratios },
+  'int1 symmetric, full range': {
+    minCode: -1,
+    maxCode: 0,
+    zeroPoint: 0,
+    signedScale: true,
+    ratios: new Float32Array(0),
+  },
+  'uint1 symmetric, searched': { minCode: 0, maxCode: 1, zeroPoint: 1, signedScale: true, ratios },
+  'int1 asymmetric, searched': { minCode: -1, maxCode: 0, signedScale: false, ratios },
+  'uint5 asymmetric, searched': { minCode: 0, maxCode: 31, signedScale: false, ratios },
 };
 
 /** What a search may trip over, one kind per row: zeros, one sign only, constants, subnormals, huge values. */

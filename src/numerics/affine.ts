@@ -20,12 +20,13 @@ export interface CodeRange {
 
 /**
  * Codes that a range choice leaves: int8 is -128..127, restricted -127..127, reduced -64..63;
- * uint8 is 0..255, restricted (symmetric only) 1..255 around 128, reduced 0..127 around 64.
+ * uint8 is 0..255, restricted (symmetric only) 1..255 around 128, reduced 0..127 around 64. One bit has no code to
+ * spare: int1 is -1 and 0, uint1 is 0 and 1, in any case.
  */
 export function integerCodes(bits: number, signed: boolean, choice: Partial<RangeChoice> = {}): CodeRange {
   const half = 2 ** (bits - 1 - (choice.reduced && bits > 2 ? 1 : 0));
   const offset = signed ? 0 : half;
-  const least = choice.restricted && (signed || choice.symmetric) ? 1 - half : -half;
+  const least = choice.restricted && bits > 1 && (signed || choice.symmetric) ? 1 - half : -half;
   return { minCode: least + offset, maxCode: half - 1 + offset, symmetricZero: offset };
 }
 
@@ -70,8 +71,9 @@ export function affineFromRange(
   const { minCode, maxCode, symmetricZero } = codes;
   if (choice.symmetric) {
     const steps = Math.min(maxCode - symmetricZero, symmetricZero - minCode);
-    const scale =
-      largest < TINY ? 1 : storedScale(f(largest / steps), stepsFrom(symmetricZero, codes), choice);
+    // One bit has no code above zero: the sign of the scale puts the larger side on the one below.
+    const step = steps > 0 ? f(largest / steps) : high >= -low ? -largest : largest;
+    const scale = largest < TINY ? 1 : storedScale(step, stepsFrom(symmetricZero, codes), choice);
     return { scale, zeroPoint: symmetricZero };
   }
   if (largest < TINY) return { scale: 1, zeroPoint: Math.max(minCode, Math.min(maxCode, 0)) };

@@ -163,12 +163,11 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
   let full: v128;
   if (fixedZero) {
     bestZero = f32x4.splat(zeroCode);
-    bestScale = f32x4.splat(1 / min<f32>(highest - zeroCode, zeroCode - lowest));
-    full = bestScale;
-    if (signedScale) {
-      const towards = v128.bitselect(one, f32x4.splat(-1), f32x4.ge(high, f32x4.neg(low)));
-      full = f32x4.div(towards, f32x4.splat(lowest - zeroCode));
-    }
+    let towards = v128.bitselect(one, f32x4.splat(-1), f32x4.ge(high, f32x4.neg(low)));
+    towards = f32x4.div(towards, f32x4.splat(lowest - zeroCode));
+    bestScale =
+      highest == zeroCode ? towards : f32x4.splat(1 / min<f32>(highest - zeroCode, zeroCode - lowest));
+    full = signedScale ? towards : bestScale;
   } else {
     bestScale = f32x4.div(f32x4.sub(high, low), f32x4.splat(highest - lowest));
     bestZero = f32x4.nearest(f32x4.sub(minCode, f32x4.div(low, bestScale)));
@@ -307,7 +306,8 @@ function searchBlocks(
 
 // @ts-ignore: decorator
 @inline function finite(scale: f32, zeroPoint: f32): f32 {
-  return min(MAX_VALUE / max(zeroPoint - lowest, highest - zeroPoint), scale);
+  const limit = MAX_VALUE / max(zeroPoint - lowest, highest - zeroPoint);
+  return min(limit, max(-limit, scale));
 }
 
 /** Without ratios: the full range of one block as it is. */
@@ -341,7 +341,11 @@ function fullRange(at: usize, n: i32, scale: usize, zero: usize): void {
     return;
   }
   if (fixedZero) {
-    const step = largest / min<f32>(highest - zeroCode, zeroCode - lowest);
+    // No code above zero: the sign of the scale puts the larger side on the one below.
+    const step =
+      highest == zeroCode
+        ? (most >= -least ? largest : -largest) / (lowest - zeroCode)
+        : largest / min<f32>(highest - zeroCode, zeroCode - lowest);
     store<f32>(scale, finite(step, zeroCode));
     store<f32>(zero, zeroCode);
     return;

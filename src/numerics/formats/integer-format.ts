@@ -1,8 +1,8 @@
 import { type FitSpec, fitBlockRef, kernels, nearestEven } from '../../kernels/index.ts';
 import { affineFromRange, type CodeRange, integerCodes, stepsFrom, storedScale } from '../affine.ts';
 import { octavClip } from '../octav.ts';
-import { packBits, unpackBits } from '../pack-bits.ts';
 import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
+import { packCodes, unpackCodes } from './pack-codes.ts';
 
 const f = Math.fround;
 const arrays = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array } as const;
@@ -15,29 +15,27 @@ const grid = (first: number, step: number, count: number) =>
  * may be half of the range and least squares does the rest; near 1 for 8 bits. On the weights of a trained encoder
  * four times as many lower the squared error by 0.3 %. 16-bit codes have nothing to gain.
  */
-const SEARCHED_PARTS: Readonly<Record<2 | 4 | 8 | 16, Float32Array>> = {
-  2: grid(1.12, 0.06, 12),
-  4: grid(1.12, 0.06, 12),
-  8: grid(1.01, 0.01, 12),
-  16: grid(0, 0, 0),
-};
+const searchedParts = (bits: number) =>
+  bits <= 4
+    ? grid(1.12, 0.06, 12)
+    : bits <= 8
+      ? grid(1.01, [0.03, 0.02, 0.015, 0.01][bits - 5]!, 12)
+      : FULL_RANGE;
 const FULL_RANGE = new Float32Array(0);
 
-type IntegerName = 'int8' | 'uint8' | 'int4' | 'uint4' | 'int2' | 'uint2' | 'int16' | 'uint16';
-
 /** The row of an affine integer format: code = clamp(nearest(x / scale) + zeroPoint), as ONNX QuantizeLinear. */
-export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: boolean): NumberFormat {
+export function integerFormat(name: string, bits: number, signed: boolean): NumberFormat {
   const own = integerCodes(bits, signed);
   // Narrow formats win a whole code by it; from 8 bits on the gain is below the noise and readers expect scale > 0.
   const signedScale = bits <= 4;
-  const Codes = arrays[`${signed ? 'int' : 'uint'}${bits === 16 ? 16 : 8}`];
+  const Codes = arrays[`${signed ? 'int' : 'uint'}${bits > 8 ? 16 : 8}`];
 
   const specOf = (codes: CodeRange, choice: FitChoice): FitSpec => ({
     minCode: codes.minCode,
     maxCode: codes.maxCode,
     zeroPoint: choice.symmetric === false ? undefined : codes.symmetricZero,
-    signedScale: signedScale && !choice.restricted && !choice.powerOfTwo,
-    ratios: rangeOf(choice) === 'mse' ? SEARCHED_PARTS[bits] : FULL_RANGE,
+    signedScale: bits === 1 || (signedScale && !choice.restricted && !choice.powerOfTwo),
+    ratios: rangeOf(choice) === 'mse' ? searchedParts(bits) : FULL_RANGE,
   });
   const rangeOf = (choice: FitChoice) => choice.range ?? format.defaultRange;
 
@@ -78,11 +76,14 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
 
   const format: NumberFormat = {
     name,
-    description: `${bits}-bit ${signed ? 'signed' : 'unsigned'} integers: real = (code - zeroPoint) * scale.`,
+    description:
+      bits === 1
+        ? `1 bit, codes ${own.minCode} and ${own.maxCode}: real 0 and one level on the larger side, whose sign is the scale's.`
+        : `${bits}-bit ${signed ? 'signed' : 'unsigned'} integers: real = (code - zeroPoint) * scale.`,
     source: 'ONNX QuantizeLinear-25; Jacob et al. 2018, arXiv 1712.05877',
     kind: 'integer',
     family: 'integer',
-    dtype: name,
+    dtype: storedType(bits, signed),
     block: 'free',
     unit: 1,
     bookSize: 0,
@@ -96,7 +97,8 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     signedScale,
     hasZero: true,
     defaultRange: bits <= 4 ? 'mse' : 'min-max',
-    errorBound: 0.5 / (2 ** (bits - 1) - 1),
+    // One bit: 0 and one level, so that the other side of zero goes to 0.
+    errorBound: bits === 1 ? 1 : 0.5 / (2 ** (bits - 1) - 1),
 
     fit(values, importance, choice = {}) {
       const codes = integerCodes(bits, signed, { ...choice, symmetric: choice.symmetric ?? true });
@@ -123,12 +125,12 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     createCodes: (count) => new Codes(count),
 
     pack(codes) {
-      if (bits <= 8) return packBits(codes, bits as 2 | 4 | 8);
+      if (bits < 16) return packCodes(codes, bits);
       return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice();
     },
 
     unpack(bytes, count) {
-      if (bits <= 8) return unpackBits(bytes, bits as 2 | 4 | 8, count, signed);
+      if (bits < 16) return unpackCodes(bytes, bits, count, signed);
       const codes = new Codes(count);
       new Uint8Array(codes.buffer).set(bytes.subarray(0, codes.byteLength));
       return codes;
@@ -170,6 +172,12 @@ export function integerFormat(name: IntegerName, bits: 2 | 4 | 8 | 16, signed: b
     },
   };
   return format;
+}
+
+/** The narrowest tensor type that holds the codes. */
+function storedType(bits: number, signed: boolean) {
+  const width = bits <= 2 ? 2 : bits <= 4 ? 4 : bits <= 8 ? 8 : 16;
+  return `${signed ? 'int' : 'uint'}${width}` as const;
 }
 
 const limits = ({ minCode, maxCode }: CodeRange) => ({ minCode, maxCode });
