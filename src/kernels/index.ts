@@ -13,6 +13,7 @@ export * from './histogram.ref.ts';
 export * from './histogram.wasm.ts';
 export * from './kernels.ts';
 export * from './measure.ref.ts';
+export * from './nearest-level.ref.ts';
 export * from './power-of-two-float.ts';
 export * from './quantize-affine.ref.ts';
 export * from './small-float.ts';
