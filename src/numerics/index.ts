@@ -4,7 +4,16 @@ export type { BlockSearch, FloatEncodeOptions } from '../kernels/index.ts';
 export { type CodeRange, integerCodes } from './affine.ts';
 export * from './affine-parameters.ts';
 export type * from './composite/composite.ts';
-export { codeCount } from './encoded-tiles.ts';
+export { codeCount, encodedTiles } from './encoded-tiles.ts';
+export * from './entropy/entropy-decode.ts';
+export {
+  type ElementBytes,
+  type EntropyCoded,
+  entropyEncode,
+  entropyEncodeBytes,
+} from './entropy/entropy-encode.ts';
+export * from './entropy/fit-table.ts';
+export * from './entropy/symbol-counts.ts';
 export * from './float-arrays.ts';
 export * from './format-menu.ts';
 export * from './formats/format-families.ts';
@@ -27,3 +36,4 @@ export * from './ranges.ts';
 export * from './scheme.ts';
 export * from './scheme-text.ts';
 export { toFloat32 } from './to-float32.ts';
+export * from './value-distribution.ts';

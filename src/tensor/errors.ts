@@ -63,6 +63,7 @@ export interface ErrorDetails {
   'data/too-large': { file: string; what: string; got: number; limit: number };
   'data/truncated': { file: string; got: number; wanted: number };
   'data/unsafe-location': { spec: string; location: string };
+  'entropy/stream': { name: string; what: string };
   'evaluation/empty': { data: string };
   'evaluation/label-range': { sample: number; label: number; classes: number; output: string };
   'evaluation/metric-task': { metric: string; got: string; wanted: string };
@@ -91,6 +92,7 @@ export interface ErrorDetails {
   'flag/missing': { command: string; what: string; usage: string };
   'flag/unknown': { command: string; got: string; nearest?: string };
   'flag/value': { flag: string; got: string; wanted: string };
+  'format/too-many-levels': { format: string; bits: number };
   'ggml/layer': { name: string; layers: number };
   'ggml/needs-importance': { type: string };
   'ggml/row-length': { type: string; rowLength: number; block: number };
@@ -195,6 +197,7 @@ export interface ErrorDetails {
   'scheme/text': { text: string; what: string };
   'tensor/byte-length': { dtype: string; dims: number[]; got: number; wanted: number };
   'tensor/rows': { tensor: string; from: number; to: number; rows: number };
+  'tensor/unknown': { name: string; near: string | undefined; known: readonly string[]; count: number };
   'tensor/stored-length': { tensor: string; type: string; dims: number[]; got: number; wanted: number };
   'vocabulary/id-twice': { file: string; id: number; first: string; second: string };
   'vocabulary/larger-than-embedding': { file: string; token: string; id: number; size: number };
@@ -282,6 +285,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is cut off: its content needs ${d.wanted} bytes, but there are ${d.got}. Copy or download it again.`,
   'data/unsafe-location': (d) =>
     `${d.spec} names the file '${d.location}', which lies outside its folder. Nothing outside is opened; move the file into the folder and name it relative to that.`,
+  'entropy/stream': (d) =>
+    `The entropy-coded codes of '${d.name}' cannot be decoded: ${d.what}. Get the file again.`,
   'evaluation/empty': (d) =>
     `Data '${d.data}' has no samples to evaluate with. Check the path and the range of samples.`,
   'evaluation/label-range': (d) =>
@@ -329,6 +334,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'flag/unknown': (d) =>
     `lowbit ${d.command} has no flag '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} See lowbit ${d.command} --help.`,
   'flag/value': (d) => `${d.flag} wants ${d.wanted}, got ${d.got}.`,
+  'format/too-many-levels': (d) =>
+    `${d.format} has codes of ${d.bits} bits, and ONNX files hold indices of at most 8. Choose a format of 8 bits or fewer; lowbit formats lists them.`,
   'ggml/layer': (d) =>
     `Tensor '${d.name}' is in no layer of this model, which has ${d.layers}: the mixture cannot place it. The file's block_count or the name is wrong; --pure or --tensor-type chooses a type without it.`,
   'ggml/needs-importance': (d) =>
@@ -509,6 +516,11 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Tensor of ${d.dtype} [${d.dims.join(', ')}] holds ${d.got} bytes, but its shape needs ${d.wanted}. The file is damaged or its shape is wrong; export it again.`,
   'tensor/rows': (d) =>
     `Rows ${d.from} to ${d.to} of tensor '${d.tensor}' were asked for, but it has ${d.rows}. Ask for whole rows inside that range, the first before the last.`,
+  'tensor/unknown': (d) => {
+    const meant = d.near === undefined ? '' : ` Did you mean '${d.near}'?`;
+    const more = d.count > d.known.length ? ` and ${d.count - d.known.length} more` : '';
+    return `The model has no tensor '${d.name}'.${meant} It has: ${d.known.join(', ')}${more}. lowbit inspect --tensors lists them.`;
+  },
   'tensor/stored-length': (d) =>
     `Tensor '${d.tensor}' of ${d.type} [${d.dims.join(', ')}] has ${d.got} bytes, but its shape needs ${d.wanted}. Give exactly its bytes.`,
   'vocabulary/id-twice': (d) =>

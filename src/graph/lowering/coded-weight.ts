@@ -9,11 +9,11 @@ import type { QuantizedWeightRecord, WeightQuantizer } from './lowering.ts';
 const TILE_VALUES = 4 * 1024 * 1024;
 
 /** Keeps the encoded bytes of one tensor: its codes, scales and zero points are written one after another. */
-export class OneTensorCache {
+export class OneTensorCache<T = EncodedParts> {
   #key: object | undefined;
-  #value: Promise<EncodedParts> | undefined;
+  #value: Promise<T> | undefined;
 
-  get(key: object, produce: () => Promise<EncodedParts>): Promise<EncodedParts> {
+  get(key: object, produce: () => Promise<T>): Promise<T> {
     if (this.#key !== key || this.#value === undefined) {
       this.#key = key;
       const value = produce();

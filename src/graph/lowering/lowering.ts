@@ -27,6 +27,8 @@ export interface QuantizedWeightRecord {
   readonly codeBytes: number;
   readonly scaleBytes: number;
   readonly zeroPointBytes: number;
+  /** Learned levels. */
+  readonly bookBytes?: number;
 }
 
 /** A node that could have been a candidate but stays as it was, and why, in words for the user. */

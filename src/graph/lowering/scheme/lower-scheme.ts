@@ -1,0 +1,151 @@
+import {
+  type CompositeScheme,
+  type CompositeTensor,
+  formats,
+  type NumberFormat,
+  type SchemeRequest,
+  schemeAt,
+} from '../../../numerics/index.ts';
+import { elementCount, fail } from '../../../tensor/index.ts';
+import type { Model } from '../../model.ts';
+import type { Node } from '../../node.ts';
+import type { Weight } from '../../weight.ts';
+import { granularityText, nameOf, OneTensorCache, reshapeWeight } from '../coded-weight.ts';
+import type { LoweringResult, NodeFilter } from '../lowering.ts';
+import { requireOpset } from '../require-opset.ts';
+import { Rewrite } from '../rewrite.ts';
+import type { FoundConstant, Scope } from '../scope.ts';
+import { type ByteCount, decodeTensor } from './decode-tensor.ts';
+import { encodeRegions, type RegionParts } from './encode-regions.ts';
+import { NodeWriter } from './node-writer.ts';
+import { type Region, regionsOf } from './regions.ts';
+import { type WeightInput, type WeightView, weightInputs } from './weight-inputs.ts';
+
+/** Gives one weight its codes and whatever its scheme keeps beside them. Injected by the pipeline. */
+export type SchemeQuantizer = (request: {
+  readonly name: string;
+  readonly node: Node;
+  /** float32, in the shape that the scheme speaks of. */
+  readonly weight: Weight;
+  readonly scheme: CompositeScheme;
+  readonly range?: SchemeRequest['range'];
+}) => Promise<CompositeTensor>;
+
+export interface SchemeOptions {
+  readonly quantizer: SchemeQuantizer;
+  readonly filter?: NodeFilter;
+  /** What every weight is stored as. */
+  readonly request: SchemeRequest;
+}
+
+/** Weights of fewer values save nothing worth the operators. */
+const LEAST_VALUES = 256;
+
+/** GatherND with batches, and Slice, Add and Mul as they are today. */
+const OPSET = 13;
+
+/**
+ * Weights in any number format of at most 256 levels: packed indices, levels and scales as constants, and operators
+ * of ai.onnx that make float weights of them, equal to `dequantizeTensor` bit for bit, before the operators that
+ * read them. ONNX Runtime computes these when it loads the model, so the file is small and speed is that of float.
+ * The model is changed in place.
+ *
+ * @throws format/too-many-levels
+ */
+export async function lowerScheme(model: Model, options: SchemeOptions): Promise<LoweringResult> {
+  const format: NumberFormat = formats[options.request.format];
+  checkLevels(format);
+  await requireOpset(model, OPSET);
+  const rewrite = new Rewrite(model, options.filter);
+  const context: Context = { ...options, rewrite, format, cache: new OneTensorCache(), owners: new Map() };
+  for (const { scope, node } of rewrite.nodes()) {
+    const inputs = weightInputs[node.kind];
+    if (inputs === undefined || !rewrite.allows(node)) continue;
+    let done = false;
+    let why: string | undefined;
+    for (const input of inputs) {
+      const verdict = await storeWeight(context, scope, node, input);
+      if (verdict === true) done = true;
+      else why ??= verdict;
+    }
+    if (!done && why !== undefined && why !== '') rewrite.keep(node, why);
+  }
+  return rewrite.finish();
+}
+
+/** @throws format/too-many-levels for formats that an index of 8 bits cannot tell apart. */
+function checkLevels({ name, bits }: NumberFormat): void {
+  if (bits > 8) fail('format/too-many-levels', { format: name, bits });
+}
+
+interface Context extends SchemeOptions {
+  readonly rewrite: Rewrite;
+  readonly format: NumberFormat;
+  readonly cache: OneTensorCache<ReadonlyMap<Region, RegionParts>>;
+  readonly owners: Map<object, number>;
+}
+
+async function storeWeight(
+  context: Context,
+  scope: Scope,
+  node: Node,
+  { input, view }: WeightInput,
+): Promise<true | string> {
+  const { rewrite, request } = context;
+  const name = node.inputs[input] ?? '';
+  const found = rewrite.constant(scope, name);
+  if (found === undefined) return node.kind === 'Gather' ? '' : 'its weight is not a constant';
+  const { dtype, dims } = found.weight;
+  if (dtype !== 'float32') return node.kind === 'Gather' ? '' : `its weight is ${dtype}, not float32`;
+  const values = elementCount(dims);
+  if (values < LEAST_VALUES) return `its weight has fewer than ${LEAST_VALUES} values`;
+  const seen = view(node, dims);
+  if (typeof seen === 'string') return seen;
+  const scheme = schemeAt(request, seen);
+  const real = rewrite.onceFor(found.owner, JSON.stringify(['scheme', name, scheme, seen.dims]), () =>
+    decodedWeight(context, { name, node, found, scheme, seen }),
+  );
+  scope.graph.setInput(node, input, real);
+  return true;
+}
+
+/** Adds the stored parts of a weight and what makes it real, and gives the name of that. */
+function decodedWeight(
+  { rewrite, quantizer, request, cache }: Context,
+  weight: {
+    readonly name: string;
+    readonly node: Node;
+    readonly found: FoundConstant;
+    readonly scheme: CompositeScheme;
+    readonly seen: WeightView;
+  },
+): string {
+  const { name, node, found, scheme, seen } = weight;
+  const { dims } = seen;
+  const regions = regionsOf(scheme.granularity, dims);
+  const key = {};
+  const { range } = request;
+  const parts = () =>
+    cache.get(key, async () => {
+      const view = reshapeWeight(found.weight, dims);
+      const q = await quantizer({ name, node, weight: view, scheme, ...(range && { range }) });
+      return encodeRegions(q.base, regions);
+    });
+  const count: ByteCount = { codes: 0, scales: 0, zeroPoints: 0, books: 0 };
+  const writer = new NodeWriter(rewrite, found.owner, name);
+  const real = decodeTensor(writer, { scheme, dims, regions, parts }, count);
+  rewrite.record({
+    name,
+    node: nameOf(node),
+    op: node.kind,
+    format: scheme.format,
+    granularity: granularityText(scheme),
+    values: elementCount(dims),
+    floatBytes: found.weight.byteLength,
+    codeBytes: count.codes,
+    scaleBytes: count.scales,
+    zeroPointBytes: count.zeroPoints,
+    ...(count.books > 0 && { bookBytes: count.books }),
+  });
+  return writer.reshape(real, found.weight.dims);
+}
