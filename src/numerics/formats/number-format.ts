@@ -10,6 +10,8 @@ export interface FitChoice extends Partial<RangeChoice> {
   readonly range?: RangeSearch;
   /** The scale of the whole tensor above the scales of the blocks, from `tensorScale`. */
   readonly tensorScale?: number;
+  /** Place of the first value in row order: stochastic rounding counts from it, whatever the tiling. Default 0. */
+  readonly firstValue?: number;
 }
 
 /** Parameters of one block of a scalar format: real = (code - zeroPoint) * scale, or level(code) * scale. */
