@@ -1,11 +1,12 @@
+import { evenly } from './evenly.ts';
 import { levelFormat } from './level-format.ts';
 
 const f = Math.fround;
 
 /**
  * The signed dynamic map of 8 bits, ascending, as bitsandbytes computes it in float32. One bit is the sign; the
- * zeros that follow are a decimal exponent, then comes a 1, and the rest is a linear fraction: octave by octave of
- * ten, from 1e-6 up, 1, 2, 4 .. 64 levels stand in the middle of equal parts of [0.1, 1]. 0 and 1 are added by
+ * zeros that follow are a decimal exponent, then comes a 1, and the rest is a linear fraction: decade by decade
+ * from 1e-6 up, 1, 2, 4 .. 64 levels stand in the middle of equal parts of [0.1, 1]. 0 and 1 are added by
  * hand, so the lowest level is -0.993 while the highest is 1.
  * Source: Dettmers 2016, arXiv 1511.04561; Dettmers et al. 2022, arXiv 2110.02861; `create_dynamic_map()`.
  */
@@ -22,17 +23,6 @@ export function dynamicMap(): Float32Array {
     }
   }
   return Float32Array.from(levels).sort();
-}
-
-/**
- * `count` evenly spaced float32 as PyTorch spaces them: the lower half counted from the start, the upper half from
- * the end, each with one rounding.
- */
-function evenly(start: number, end: number, count: number): Float32Array {
-  const step = f(f(f(end) - f(start)) / (count - 1));
-  return Float32Array.from({ length: count }, (_, i) =>
-    i < count >> 1 ? f(start) + step * i : f(end) - step * (count - 1 - i),
-  );
 }
 
 /**

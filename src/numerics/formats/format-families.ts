@@ -31,6 +31,24 @@ export const formatFamilies = {
     runs: 'bitsandbytes (nf4), ONNX Runtime by way of Gather',
     needs: 'nothing',
   },
+  companded: {
+    title: 'companded',
+    description: 'Uniform after a logarithm-like curve: fine steps near 0, coarse ones at the peak.',
+    runs: 'ONNX Runtime by way of Gather',
+    needs: 'nothing',
+  },
+  logarithmic: {
+    title: 'logarithmic',
+    description: 'Powers of one base, or sums of powers of two: multiplying is shifting and adding.',
+    runs: 'ONNX Runtime by way of Gather; hardware with shifters',
+    needs: 'nothing',
+  },
+  'binary-ternary': {
+    title: 'binary and ternary',
+    description: 'Only signs, or signs and 0, times one magnitude per block; meant for models trained so.',
+    runs: 'ONNX Runtime by way of Gather',
+    needs: 'nothing; training with it to keep a model useful',
+  },
   bitsandbytes: {
     title: 'tables of bitsandbytes',
     description:

@@ -1,6 +1,9 @@
+import { binaryAndTernary } from './binary-ternary.ts';
 import { bitsandbytesTables } from './bitsandbytes-tables.ts';
 import { codeBooks } from './code-books.ts';
+import { compandedFormats } from './companded.ts';
 import { integers } from './integers.ts';
+import { logarithmicFormats } from './logarithmic.ts';
 import { normalFloats } from './normal-floats.ts';
 import type { NumberFormat } from './number-format.ts';
 import { smallFloatFormats } from './small-floats.ts';
@@ -11,6 +14,9 @@ export const formats = {
   ...smallFloatFormats,
   ...normalFloats,
   ...bitsandbytesTables,
+  ...compandedFormats,
+  ...logarithmicFormats,
+  ...binaryAndTernary,
   ...codeBooks,
 } as const satisfies Record<string, NumberFormat>;
 

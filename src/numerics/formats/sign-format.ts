@@ -1,0 +1,97 @@
+import { TINY } from '../../kernels/index.ts';
+import { storedScale } from '../affine.ts';
+import type { FormatFamilyName } from './format-families.ts';
+import { eachBlock } from './level-format.ts';
+import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
+import { packCodes, unpackCodes } from './pack-codes.ts';
+
+const f = Math.fround;
+
+/** What tells one format of signs from another. */
+export interface SignRow {
+  readonly name: string;
+  readonly family: FormatFamilyName;
+  readonly description: string;
+  readonly source: string;
+  /** True: codes 0, 1, 2 mean -1, 0, 1 in two bits. False: codes 0, 1 mean -1, 1 in one bit. */
+  readonly zero: boolean;
+  /** The magnitude that stands for a block's values. `importance` weighs their squared errors. */
+  scaleOf(values: Float32Array, importance: Float32Array | undefined): number;
+}
+
+/**
+ * A format of signs: real = -scale, 0 or scale. What the scale is belongs to the row, not to the largest magnitude;
+ * range searches do not apply. Codes are the nearest ones; without a zero, 0 counts as positive, with one, a value
+ * half-way goes to 0.
+ */
+export function signFormat(row: SignRow): NumberFormat {
+  const { zero } = row;
+  const bits = zero ? 2 : 1;
+  const table = Float32Array.from(zero ? [-1, 0, 1, Number.NaN] : [-1, 1]);
+  const codeOf = zero ? (x: number) => (x > 0.5 ? 2 : x < -0.5 ? 0 : 1) : (x: number) => (x < 0 ? 0 : 1);
+
+  const scaleOf = (values: Float32Array, importance: Float32Array | undefined, choice: FitChoice) => {
+    const scale = row.scaleOf(values, importance);
+    if (scale >= TINY) return storedScale(f(scale), 1, choice);
+    // A block of zeros: any scale where there is a zero, else the least that is used.
+    return zero ? 1 : storedScale(TINY, 1, choice);
+  };
+
+  return {
+    name: row.name,
+    family: row.family,
+    description: row.description,
+    source: row.source,
+    kind: 'levels',
+    table: () => table,
+    dtype: 'uint2',
+    block: 'free',
+    unit: 1,
+    bookSize: 0,
+    bits,
+    bitsPerWeight: bits,
+    levels: zero ? 3 : 2,
+    minCode: 0,
+    maxCode: 2 ** bits - 1,
+    symmetricZero: 0,
+    scaled: true,
+    signedScale: false,
+    hasZero: zero,
+    defaultRange: 'min-max',
+    // One large value among zeros keeps next to nothing of itself.
+    errorBound: 1,
+
+    fit: (values, importance, choice = {}): ScalarParams => ({
+      scale: scaleOf(values, importance, choice),
+      zeroPoint: 0,
+      minCode: 0,
+      maxCode: 2 ** bits - 1,
+    }),
+    round: (values, at, params) => codeOf(f(values[at]! / params.scale)),
+    value(code, params, _unit, out, at) {
+      out[at] = table[code]! * params.scale;
+    },
+    createCodes: (count) => new Uint8Array(count),
+    pack: (codes) => packCodes(codes, bits),
+    unpack: (bytes, count) => unpackCodes(bytes, bits, count, false),
+
+    async encode(values, layout, importance, choice = {}) {
+      const scale = new Float32Array(layout.rows * Math.ceil(layout.length / layout.block));
+      const codes = new Uint8Array(values.length);
+      eachBlock(layout, (from, to, at) => {
+        const step = scaleOf(values.subarray(from, to), importance?.subarray(from, to), choice);
+        scale[at] = step;
+        for (let i = from; i < to; i++) codes[i] = codeOf(f(values[i]! / step));
+      });
+      return { codes, scale };
+    },
+    decode({ codes, scale }, layout) {
+      const out = new Float32Array(codes.length);
+      eachBlock(layout, (from, to, at) => {
+        const step = scale[at]!;
+        for (let i = from; i < to; i++) out[i] = table[codes[i]!]! * step;
+      });
+      return out;
+    },
+  };
+}
