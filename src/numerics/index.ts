@@ -4,6 +4,11 @@ export type { BlockSearch, FloatEncodeOptions } from '../kernels/index.ts';
 export { type CodeRange, integerCodes } from './affine.ts';
 export * from './affine-parameters.ts';
 export type * from './composite/composite.ts';
+export * from './composite/composite-bits.ts';
+export { compositeError } from './composite/composite-error.ts';
+export { dequantizeComposite } from './composite/dequantize-composite.ts';
+export * from './composite/quantize-composite.ts';
+export { decodeScales } from './composite/quantize-scales.ts';
 export { codeCount, encodedTiles } from './encoded-tiles.ts';
 export * from './entropy/entropy-decode.ts';
 export {

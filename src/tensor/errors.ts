@@ -132,6 +132,7 @@ export interface ErrorDetails {
   'name/unknown': { what: string; got: string; known: readonly string[] };
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/beyond-range': { name: string; index: number; value: string; type: string };
+  'numerics/composite': { name: string; what: string };
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
   'numerics/not-real': { dtype: string };
@@ -416,6 +417,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,
   'numerics/beyond-range': (d) =>
     `Value ${d.index} of ${d.name} is ${d.value}, which is too large for ${d.type}. Keep this tensor in a wider type, such as BF16 or F32.`,
+  'numerics/composite': (d) =>
+    `The parts of the scheme do not fit ${d.name}: ${d.what}. Change that part or leave it out.`,
   'numerics/group-size': (d) =>
     `Group size ${d.size} of the scheme is not a positive integer. Use 32, 64 or 128.`,
   'numerics/not-finite': (d) =>
