@@ -2,6 +2,8 @@ import { type AffineKernel, affineReference } from './affine.ref.ts';
 import { createAffineKernel } from './affine.wasm.ts';
 import { type ConvertKernel, convertReference } from './convert.ref.ts';
 import { createConvertKernel } from './convert.wasm.ts';
+import { type LevelKernel, levelReference } from './levels.ref.ts';
+import { createLevelKernel } from './levels.wasm.ts';
 import { type MeasureKernel, measureReference } from './measure.ref.ts';
 import { createMeasureKernel } from './measure.wasm.ts';
 
@@ -9,12 +11,14 @@ import { createMeasureKernel } from './measure.wasm.ts';
 export interface Kernels {
   readonly affine: AffineKernel;
   readonly convert: ConvertKernel;
+  readonly levels: LevelKernel;
   readonly measure: MeasureKernel;
 }
 
 export const referenceKernels: Kernels = {
   affine: affineReference,
   convert: convertReference,
+  levels: levelReference,
   measure: measureReference,
 };
 
@@ -24,12 +28,13 @@ let loaded: Kernels = referenceKernels;
 /** The SIMD kernels, compiled at the first call and never at import. */
 export function kernels(): Promise<Kernels> {
   loading ??= (async () => {
-    const [affine, convert, measure] = await Promise.all([
+    const [affine, convert, levels, measure] = await Promise.all([
       createAffineKernel(),
       createConvertKernel(),
+      createLevelKernel(),
       createMeasureKernel(),
     ]);
-    loaded = { affine, convert, measure };
+    loaded = { affine, convert, levels, measure };
     return loaded;
   })();
   return loading;
