@@ -157,7 +157,7 @@ export function schemeAt(
     ...choice,
     granularity: placed(granularity, axes),
     ...(double && { double }),
-    ...(outliers && { outliers }),
+    ...(outliers && { outliers: outliers.by === 'column' ? { ...outliers, axis: axes.group } : outliers }),
     ...(lowRank && { lowRank }),
   };
 }
@@ -175,6 +175,21 @@ function placed(template: GranularityTemplate, axes: { channel: number; group: n
     case 'per-block':
       return perBlock(...template.size);
   }
+}
+
+/**
+ * Several schemes separated by commas: 'nf4/64, int4/64:asymmetric,range=mse'. A comma begins a new one where a format
+ * is named behind it, and belongs to the options elsewhere.
+ */
+export function splitSchemes(text: string): string[] {
+  const schemes: string[] = [];
+  for (const part of text.split(',')) {
+    const name = /^\s*([a-z0-9_]+)/i.exec(part)?.[1]?.toLowerCase() ?? '';
+    const isOption = schemes.at(-1)?.includes(':') && Object.hasOwn(options, name);
+    if (isOption) schemes[schemes.length - 1] += `,${part.trim()}`;
+    else schemes.push(part.trim());
+  }
+  return schemes.filter((scheme) => scheme !== '');
 }
 
 /** The text that `parseScheme` reads back to the same request. */

@@ -8,8 +8,10 @@ export interface DoubleQuantization {
   readonly format: FormatName;
   /** Scales that share a second-level scale; bitsandbytes: 256. */
   readonly block: number;
-  /** The mean of all scales is taken off first, because scales are all positive. */
+  /** The mean of all scales is taken off first, because scales are mostly all positive. */
   readonly removeMean: boolean;
+  /** False: codes of integer formats get a zero point, which positive scales with their mean can use. Default true. */
+  readonly symmetric?: boolean;
 }
 
 /** Which values are kept apart in float16, and set to 0 before the rest is quantized. Exactly one is given. */
@@ -20,8 +22,11 @@ export type OutlierChoice =
   | { readonly by: 'count'; readonly part: number }
   /** The largest importance x squared rounding error: this part of the values (Dettmers et al. 2023, SpQR). */
   | { readonly by: 'sensitivity'; readonly part: number }
-  /** Whole input columns that hold a magnitude above `magnitude` (Dettmers et al. 2022, LLM.int8). */
-  | { readonly by: 'column'; readonly magnitude: number };
+  /**
+   * Whole input columns that hold a magnitude above `magnitude` (Dettmers et al. 2022, LLM.int8). `axis`: that of the
+   * inputs, the last one by default.
+   */
+  | { readonly by: 'column'; readonly magnitude: number; readonly axis?: number };
 
 /** What is added to the plain scheme of a tensor. */
 export interface CompositeScheme extends Scheme {
@@ -39,17 +44,21 @@ export interface QuantizedScales {
   readonly mean: number;
 }
 
-/** Values that stayed float16. */
+/**
+ * What is added in float16 to the values that were kept apart. They are 0 in the base of every format that has a 0, so
+ * that these are the values themselves, less the low-rank product where there is one.
+ */
 export interface SparseOutliers {
-  /** Row-major positions, ascending. Of columns: column numbers. */
+  /** Row-major positions, ascending. Of columns: their indexes on the axis of the inputs, ascending. */
   readonly at: Uint32Array;
-  /** float16 bits: one value per position, or [columns kept, rows] for columns. */
+  /** float16 bits: one value per position; of columns [columns kept, all other axes row-major]. */
   readonly values: Uint16Array;
   readonly columns: boolean;
 }
 
-/** A product of two float16 matrices. */
+/** A product of two float16 matrices. Rows are the first axis of the tensor, columns all others. */
 export interface LowRank {
+  /** At most what was asked for: never above the smaller side. */
   readonly rank: number;
   /** float16 bits, [rows, rank]. */
   readonly left: Uint16Array;

@@ -1,0 +1,152 @@
+import { elementCount, fail } from '../../tensor/index.ts';
+import { encodeFloat16 } from '../float-arrays.ts';
+import { formats } from '../formats/formats.ts';
+import type { NumberFormat } from '../formats/number-format.ts';
+import { dequantizeTensor, type QuantizeTensorOptions, quantizeTensor } from '../quantize-tensor.ts';
+import type { QuantizedTensor } from '../quantized-tensor.ts';
+import type { Scheme } from '../scheme.ts';
+import type { CompositeScheme, CompositeTensor, QuantizedScales, SparseOutliers } from './composite.ts';
+import { largestScores } from './largest-scores.ts';
+import { addLowRank, type LowRankOptions, lowRankOf, matrixOf } from './low-rank.ts';
+import { checkOutliers, chooseOutliers, flatPositions, type OutlierPlaces } from './outlier-places.ts';
+import { decodeScales, quantizeScales } from './quantize-scales.ts';
+import { roundAgain } from './round-again.ts';
+
+/** What the parts of a composite may be told besides the values. */
+export interface QuantizeCompositeOptions extends QuantizeTensorOptions {
+  /** For outlier columns: the largest magnitude that each input showed, in place of the weight's own. */
+  readonly columnMagnitudes?: ArrayLike<number>;
+  /** For the low-rank product: its seed, and which rows and columns count more. */
+  readonly lowRank?: LowRankOptions;
+  /**
+   * With double quantization: `again` chooses codes under the scales as they will be decoded; `first` keeps those of
+   * the exact scales, as bitsandbytes does. Default again.
+   */
+  readonly codes?: 'again' | 'first';
+}
+
+/**
+ * Quantizes a tensor to a plain scheme and what is added to it. Outliers are set to 0; the rest is quantized; its
+ * scales are quantized, and codes chosen again under them; a product of low rank is fitted to what is lost; what the
+ * outliers lack is kept in float16. Without added parts this is `quantizeTensor`.
+ * `values`: row-major over `dims`, finite.
+ * @throws what quantizeTensor throws; numerics/composite, numerics/beyond-range
+ *
+ * @example
+ * const scheme = schemeAt(parseScheme('nf4/64+double'), { channel: 0, group: 1 });
+ * const q = await quantizeComposite(weight, [64, 128], scheme);
+ * console.log(compositeBits(q).perWeight, compositeError(weight, q).sqnrDb);
+ */
+export async function quantizeComposite(
+  values: Float32Array,
+  dims: readonly number[],
+  scheme: CompositeScheme,
+  options: QuantizeCompositeOptions = {},
+): Promise<CompositeTensor> {
+  const name = options.name ?? 'tensor';
+  check(scheme, dims, options, name);
+  const { double, outliers: choice, lowRank: product, ...plain } = scheme;
+  const places = choice && (await placesOf(values, dims, scheme, plain, options));
+  const apart = places && flatPositions(places, dims, scheme);
+  const dense = apart ? withZeros(values, apart) : values;
+
+  let base = await quantizeTensor(dense, dims, plain, options);
+  let scales: QuantizedScales | undefined;
+  if (double) {
+    scales = await quantizeScales(base.scale, double);
+    const decoded = decodeScales(scales);
+    base = options.codes === 'first' ? { ...base, scale: decoded } : roundAgain(dense, base, decoded);
+  }
+  if (!places && !product) return { scheme, base, ...(scales && { scales }) };
+
+  const sum = dequantizeTensor(base);
+  const lowRank =
+    product && lowRankOf(residual(values, sum, apart), matrixOf(dims), product.rank, { ...options.lowRank });
+  if (lowRank) addLowRank(lowRank, sum);
+  const outliers = places && apart && keptApart(values, sum, places, apart, name);
+  return {
+    scheme,
+    base,
+    ...(scales && { scales }),
+    ...(outliers && { outliers }),
+    ...(lowRank && { lowRank }),
+  };
+}
+
+/**
+ * By sensitivity: the tensor is first quantized without its most important magnitudes, so that they cannot widen the
+ * ranges that they would leave; then all values are rounded under these ranges.
+ */
+async function placesOf(
+  values: Float32Array,
+  dims: readonly number[],
+  scheme: CompositeScheme,
+  plain: Scheme,
+  options: QuantizeCompositeOptions,
+): Promise<OutlierPlaces> {
+  const choice = scheme.outliers!;
+  const { importance, columnMagnitudes } = options;
+  if (choice.by !== 'sensitivity')
+    return chooseOutliers(values, dims, choice, columnMagnitudes ? { columnMagnitudes } : {});
+  const weighted = (of: (i: number) => number) =>
+    Float32Array.from({ length: values.length }, (_, i) => (importance ? importance[i]! : 1) * of(i) ** 2);
+  const loud = largestScores(
+    weighted((i) => values[i]!),
+    Math.round(choice.part * values.length),
+  );
+  const trimmed = await quantizeTensor(withZeros(values, loud), dims, plain, options);
+  const format: NumberFormat = formats[plain.format];
+  const rounded: QuantizedTensor =
+    format.block === 'free' ? roundAgain(values, trimmed, trimmed.scale) : trimmed;
+  const back = dequantizeTensor(rounded);
+  return chooseOutliers(values, dims, choice, { errors: weighted((i) => values[i]! - back[i]!) });
+}
+
+function withZeros(values: Float32Array, at: Uint32Array): Float32Array {
+  const out = values.slice();
+  for (const i of at) out[i] = 0;
+  return out;
+}
+
+/** What is lost; outliers are mended apart and lose nothing here. */
+function residual(values: Float32Array, sum: Float32Array, apart: Uint32Array | undefined): Float32Array {
+  const out = values.map((x, i) => x - sum[i]!);
+  if (apart) for (const i of apart) out[i] = 0;
+  return out;
+}
+
+function keptApart(
+  values: Float32Array,
+  sum: Float32Array,
+  places: OutlierPlaces,
+  apart: Uint32Array,
+  name: string,
+): SparseOutliers {
+  const missing = Float32Array.from(apart, (i) => values[i]! - sum[i]!);
+  const worst = missing.findIndex((x) => Math.abs(x) > 65504);
+  if (worst >= 0)
+    fail('numerics/beyond-range', {
+      name,
+      index: apart[worst]!,
+      value: String(missing[worst]),
+      type: 'float16',
+    });
+  return { ...places, values: encodeFloat16(missing) };
+}
+
+function check(
+  scheme: CompositeScheme,
+  dims: readonly number[],
+  options: QuantizeCompositeOptions,
+  name: string,
+): void {
+  const refuse = (what: string) => fail('numerics/composite', { name, what });
+  const format: NumberFormat = formats[scheme.format];
+  if (scheme.double && !format.scaled) refuse(`${format.name} has no scales that could be quantized`);
+  if (scheme.double && format.block !== 'free') refuse(`${format.name} has scales of few bits already`);
+  if (scheme.outliers) checkOutliers(scheme.outliers, dims, options.columnMagnitudes, name);
+  const rank = scheme.lowRank?.rank;
+  if (rank !== undefined && !(Number.isInteger(rank) && rank > 0))
+    refuse(`the rank ${rank} is no positive integer`);
+  if (elementCount(dims) > 2 ** 32 - 1) refuse('it has more values than 32-bit positions can name');
+}
