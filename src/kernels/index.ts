@@ -21,3 +21,4 @@ export * from './quantize-affine.ref.ts';
 export * from './rans.ref.ts';
 export * from './rans.wasm.ts';
 export * from './small-float.ts';
+export * from './uniform-cells.ref.ts';

@@ -6,6 +6,10 @@ import { type LevelKernel, levelReference } from './levels.ref.ts';
 import { createLevelKernel } from './levels.wasm.ts';
 import { type MeasureKernel, measureReference } from './measure.ref.ts';
 import { createMeasureKernel } from './measure.wasm.ts';
+import { type NearestLevelKernel, nearestLevelReference } from './nearest-level.ref.ts';
+import { createNearestLevelKernel } from './nearest-level.wasm.ts';
+import { type NearestVectorKernel, nearestVectorReference } from './nearest-vector.ref.ts';
+import { createNearestVectorKernel } from './nearest-vector.wasm.ts';
 
 /** The hot loops, behind one interface for the SIMD build and the readable one: both give the same bits. */
 export interface Kernels {
@@ -13,6 +17,8 @@ export interface Kernels {
   readonly convert: ConvertKernel;
   readonly levels: LevelKernel;
   readonly measure: MeasureKernel;
+  readonly nearestLevel: NearestLevelKernel;
+  readonly nearestVector: NearestVectorKernel;
 }
 
 export const referenceKernels: Kernels = {
@@ -20,6 +26,8 @@ export const referenceKernels: Kernels = {
   convert: convertReference,
   levels: levelReference,
   measure: measureReference,
+  nearestLevel: nearestLevelReference,
+  nearestVector: nearestVectorReference,
 };
 
 let loading: Promise<Kernels> | undefined;
@@ -28,13 +36,15 @@ let loaded: Kernels = referenceKernels;
 /** The SIMD kernels, compiled at the first call and never at import. */
 export function kernels(): Promise<Kernels> {
   loading ??= (async () => {
-    const [affine, convert, levels, measure] = await Promise.all([
+    const [affine, convert, levels, measure, nearestLevel, nearestVector] = await Promise.all([
       createAffineKernel(),
       createConvertKernel(),
       createLevelKernel(),
       createMeasureKernel(),
+      createNearestLevelKernel(),
+      createNearestVectorKernel(),
     ]);
-    loaded = { affine, convert, levels, measure };
+    loaded = { affine, convert, levels, measure, nearestLevel, nearestVector };
     return loaded;
   })();
   return loading;

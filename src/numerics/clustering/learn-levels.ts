@@ -1,4 +1,4 @@
-import { nearestLevelRef, thresholdsOf } from '../../kernels/index.ts';
+import { kernelsNow, thresholdsOf } from '../../kernels/index.ts';
 import { exactKMeans } from './exact-k-means.ts';
 import { type SortedPoints, sortedPoints } from './sorted-points.ts';
 
@@ -27,8 +27,16 @@ function polished(
 ): Float64Array {
   let levels = start;
   const codes = new Uint8Array(values.length);
+  const layout = { rows: 1, length: values.length, block: values.length };
+  const stride = 2 ** Math.max(1, Math.ceil(Math.log2(start.length)));
   for (let pass = 0; pass < PASSES; pass++) {
-    nearestLevelRef(values, thresholdsOf(Float32Array.from(levels), 256), codes);
+    kernelsNow().nearestLevel.codes(
+      values,
+      layout,
+      thresholdsOf(Float32Array.from(levels), stride),
+      stride,
+      codes,
+    );
     const weight = new Float64Array(levels.length);
     const sum = new Float64Array(levels.length);
     for (let i = 0; i < values.length; i++) {

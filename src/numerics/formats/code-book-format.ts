@@ -1,4 +1,4 @@
-import { nearestLevelRef, thresholdsOf } from '../../kernels/index.ts';
+import { kernels, nearestLevelRef, thresholdsOf } from '../../kernels/index.ts';
 import { bookEntries } from './book-entries.ts';
 import type { FormatFamilyName } from './format-families.ts';
 import { eachBlock } from './level-format.ts';
@@ -73,6 +73,7 @@ export function codeBookFormat(row: CodeBookRow): NumberFormat {
     unpack: (bytes, count) => unpackCodes(bytes, bits, count, false),
 
     async encode(values, layout, importance, choice = {}) {
+      const { nearestLevel } = await kernels();
       const count = layout.rows * Math.ceil(layout.length / layout.block);
       const codes = new Uint8Array(values.length);
       const book = new Float32Array(count * size);
@@ -80,10 +81,9 @@ export function codeBookFormat(row: CodeBookRow): NumberFormat {
       eachBlock(layout, (from, to, at) => {
         const levels = bookOf(values.subarray(from, to), importance?.subarray(from, to), choice);
         book.set(levels, at * size);
-        const borders = thresholdsOf(levels, size);
-        limits.set(borders, at * size);
-        nearestLevelRef(values.subarray(from, to), borders, codes.subarray(from, to));
+        limits.set(thresholdsOf(levels, size), at * size);
       });
+      nearestLevel.codes(values, layout, limits, size, codes);
       return { codes, scale: new Float32Array(count).fill(1), book };
     },
     decode({ codes, book }, layout) {
