@@ -1,5 +1,6 @@
 import { type FitSpec, fitAffineRef } from './fit-affine.ref.ts';
 import { quantizeAffineRef } from './quantize-affine.ref.ts';
+import { type Cells, dequantizeRef, quantizeCellsRef } from './uniform-cells.ref.ts';
 
 /** How values lie: `rows` rows of `length` values, cut into blocks with a shorter last one. */
 export interface BlockLayout {
@@ -30,6 +31,27 @@ export interface AffineKernel {
     range: { readonly minCode: number; readonly maxCode: number },
     codes: IntegerArray,
   ): void;
+  /** Like `quantize`, for cells of any shape and rounding. `first`: place of values[0] in the tensor. */
+  quantizeCells(
+    values: Float32Array,
+    layout: BlockLayout,
+    scale: Float32Array,
+    zero: Float32Array,
+    range: { readonly minCode: number; readonly maxCode: number },
+    cells: Cells,
+    first: number,
+    mask: Uint8Array | undefined,
+    codes: IntegerArray,
+  ): void;
+  /** out[i] = (codes[i] - zero) * scale, written; `margin` of a dead zone, else 0. */
+  dequantize(
+    codes: IntegerArray,
+    layout: BlockLayout,
+    scale: Float32Array,
+    zero: Float32Array,
+    margin: number,
+    out: Float32Array,
+  ): void;
 }
 
 /** The readable twins of assembly/fit-affine.ts and assembly/quantize-affine.ts. */
@@ -38,4 +60,6 @@ export const affineReference: AffineKernel = {
     fitAffineRef(values, rows, length, block, weights, spec, scale, zero),
   quantize: (values, { rows, length, block }, scale, zero, { minCode, maxCode }, codes) =>
     quantizeAffineRef(values, rows, length, block, scale, zero, minCode, maxCode, codes),
+  quantizeCells: quantizeCellsRef,
+  dequantize: dequantizeRef,
 };

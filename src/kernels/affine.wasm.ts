@@ -1,5 +1,6 @@
 import { type AffineKernel, affineReference, type BlockLayout, type IntegerArray } from './affine.ref.ts';
 import { loadKernel } from './kernel-module.ts';
+import { type Cells, roundingKey } from './uniform-cells.ref.ts';
 
 interface FitFunctions {
   configure(
@@ -38,7 +39,43 @@ interface QuantizeFunctions {
     bytes: number,
     signed: boolean,
   ): void;
+  configureCells(shape: number, margin: number, realZero: boolean, rounding: number, key: number): void;
+  quantizeCells(
+    minCode: number,
+    maxCode: number,
+    values: number,
+    scale: number,
+    zero: number,
+    mask: number,
+    codes: number,
+    rows: number,
+    length: number,
+    block: number,
+    bytes: number,
+    first: number,
+  ): void;
+  dequantize(
+    codes: number,
+    scale: number,
+    zero: number,
+    margin: number,
+    to: number,
+    rows: number,
+    length: number,
+    block: number,
+    bytes: number,
+    signed: boolean,
+  ): void;
 }
+
+/** As the module numbers them. */
+const shapes = { tread: 0, rise: 1, 'dead-zone': 2 } as const satisfies Record<Cells['shape'], number>;
+const roundings = {
+  'half-even': 0,
+  'half-away': 1,
+  stochastic: 2,
+  mask: 3,
+} as const satisfies Record<Cells['rounding'], number>;
 
 /** Values per tile: with its scratch in the second-level cache for blocks of usual sizes. */
 const TILE = 1 << 16;
@@ -55,7 +92,8 @@ const SCRATCH_WEIGHTS = SCRATCH + TILE * 16;
 const END = SCRATCH_WEIGHTS + TILE * 16;
 // And of the module that quantizes.
 const CODES = ZERO + TILE * 4;
-const QUANTIZE_END = CODES + TILE * 2;
+const MASK = CODES + TILE * 2;
+const QUANTIZE_END = MASK + TILE + 64;
 
 /** A run of values that is one layout of at most TILE values, and where its scales begin. */
 interface Piece extends BlockLayout {
@@ -94,6 +132,25 @@ function* piecesOf({ rows, length, block }: BlockLayout): Generator<Piece> {
   }
 }
 
+/** Pieces of a layout of any blocks, for work that goes value by value: a block longer than a tile is cut too. */
+function* valuePieces(layout: BlockLayout): Generator<Piece> {
+  const { rows, length, block } = layout;
+  if (block <= TILE) {
+    yield* piecesOf(layout);
+    return;
+  }
+  let scaleFrom = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let start = 0; start < length; start += block, scaleFrom++) {
+      const end = Math.min(start + block, length);
+      for (let at = start; at < end; at += TILE) {
+        const size = Math.min(TILE, end - at);
+        yield { rows: 1, length: size, block: size, from: row * length + at, scaleFrom };
+      }
+    }
+  }
+}
+
 /** The SIMD kernel. Blocks longer than a tile are fitted by the twin, which gives the same bits. */
 export async function createAffineKernel(): Promise<AffineKernel> {
   const [fitting, quantizing] = await Promise.all([
@@ -102,6 +159,28 @@ export async function createAffineKernel(): Promise<AffineKernel> {
       loadKernel<QuantizeFunctions>(wasm, QUANTIZE_END),
     ),
   ]);
+
+  const floats = (at: number, count: number) => new Float32Array(quantizing.memory.buffer, at, count);
+  /** The values (where given) and parameters of a piece, where the module looks for them. */
+  const putPiece = (
+    { rows, length, block, from, scaleFrom }: Piece,
+    values: Float32Array | undefined,
+    scale: Float32Array,
+    zero: Float32Array,
+  ) => {
+    const scales = rows * Math.ceil(length / block);
+    if (values) floats(VALUES, rows * length).set(values.subarray(from, from + rows * length));
+    floats(SCALE, scales).set(scale.subarray(scaleFrom, scaleFrom + scales));
+    floats(ZERO, scales).set(zero.subarray(scaleFrom, scaleFrom + scales));
+  };
+  const codesOf = (like: IntegerArray, count: number) => {
+    const ArrayType = like.constructor as new (
+      buffer: ArrayBufferLike,
+      at: number,
+      n: number,
+    ) => IntegerArray;
+    return new ArrayType(quantizing.memory.buffer, CODES, count);
+  };
 
   return {
     fit(values, weights, layout, spec, scale, zero) {
@@ -140,39 +219,70 @@ export async function createAffineKernel(): Promise<AffineKernel> {
     },
 
     quantize(values, layout, scale, zero, { minCode, maxCode }, codes) {
-      const { call, memory } = quantizing;
-      const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
+      const { call } = quantizing;
       const bytes = codes.BYTES_PER_ELEMENT;
-      const signed = codes instanceof Int8Array || codes instanceof Int16Array;
-      const ArrayType = codes.constructor as new (
-        buffer: ArrayBufferLike,
-        at: number,
-        n: number,
-      ) => IntegerArray;
-      const run = ({ rows, length, block, from, scaleFrom }: Piece) => {
-        const size = rows * length;
-        const scales = rows * Math.ceil(length / block);
-        floats(VALUES, size).set(values.subarray(from, from + size));
-        floats(SCALE, scales).set(scale.subarray(scaleFrom, scaleFrom + scales));
-        floats(ZERO, scales).set(zero.subarray(scaleFrom, scaleFrom + scales));
-        call.quantize(minCode, maxCode, VALUES, SCALE, ZERO, CODES, rows, length, block, bytes, signed);
-        codes.set(new ArrayType(memory.buffer, CODES, size), from);
-      };
-      if (layout.block <= TILE) {
-        for (const piece of piecesOf(layout)) run(piece);
-        return;
+      for (const piece of valuePieces(layout)) {
+        const { rows, length, block } = piece;
+        putPiece(piece, values, scale, zero);
+        call.quantize(
+          minCode,
+          maxCode,
+          VALUES,
+          SCALE,
+          ZERO,
+          CODES,
+          rows,
+          length,
+          block,
+          bytes,
+          isSigned(codes),
+        );
+        codes.set(codesOf(codes, rows * length), piece.from);
       }
-      const { rows, length, block } = layout;
-      let scaleFrom = 0;
-      for (let row = 0; row < rows; row++) {
-        for (let start = 0; start < length; start += block, scaleFrom++) {
-          const end = Math.min(start + block, length);
-          for (let at = start; at < end; at += TILE) {
-            const size = Math.min(TILE, end - at);
-            run({ rows: 1, length: size, block: size, from: row * length + at, scaleFrom });
-          }
-        }
+    },
+
+    quantizeCells(values, layout, scale, zero, { minCode, maxCode }, cells, first, mask, codes) {
+      const { call, memory } = quantizing;
+      const bytes = codes.BYTES_PER_ELEMENT;
+      const { shape, margin, realZero, rounding, seed } = cells;
+      call.configureCells(shapes[shape], margin, realZero, roundings[rounding], roundingKey(seed));
+      for (const piece of valuePieces(layout)) {
+        const { rows, length, block, from } = piece;
+        const size = rows * length;
+        putPiece(piece, values, scale, zero);
+        if (mask) new Uint8Array(memory.buffer, MASK, size).set(mask.subarray(from, from + size));
+        const place = first + from;
+        call.quantizeCells(
+          minCode,
+          maxCode,
+          VALUES,
+          SCALE,
+          ZERO,
+          MASK,
+          CODES,
+          rows,
+          length,
+          block,
+          bytes,
+          place | 0,
+        );
+        codes.set(codesOf(codes, size), from);
+      }
+    },
+
+    dequantize(codes, layout, scale, zero, margin, out) {
+      const { call } = quantizing;
+      const bytes = codes.BYTES_PER_ELEMENT;
+      for (const piece of valuePieces(layout)) {
+        const { rows, length, block, from } = piece;
+        const size = rows * length;
+        putPiece(piece, undefined, scale, zero);
+        codesOf(codes, size).set(codes.subarray(from, from + size));
+        call.dequantize(CODES, SCALE, ZERO, margin, VALUES, rows, length, block, bytes, isSigned(codes));
+        out.set(floats(VALUES, size), from);
       }
     },
   };
 }
+
+const isSigned = (codes: IntegerArray) => codes instanceof Int8Array || codes instanceof Int16Array;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type FitSpec, type Kernels, kernels, referenceKernels } from './index.ts';
+import { type Cells, type FitSpec, type Kernels, kernels, referenceKernels } from './index.ts';
 import { awkwardFloats, bell } from './random-values.test-data.ts';
 
 let simd: Kernels;
@@ -133,6 +133,42 @@ test('affine tiles: long rows, long blocks, many rows', () => {
     expect(Buffer.compare(Buffer.from(got.codes.buffer), Buffer.from(wanted.codes.buffer))).toBe(0);
     expect(Buffer.compare(Buffer.from(got.scale.buffer), Buffer.from(wanted.scale.buffer))).toBe(0);
     expect(Buffer.compare(Buffer.from(got.zero.buffer), Buffer.from(wanted.zero.buffer))).toBe(0);
+  }
+});
+
+const everyCells: Cells[] = [];
+for (const shape of ['tread', 'rise', 'dead-zone'] as const)
+  for (const rounding of ['half-even', 'half-away', 'stochastic', 'mask'] as const)
+    for (const realZero of shape === 'tread' ? [false, true] : [false])
+      everyCells.push({ shape, rounding, realZero, margin: shape === 'dead-zone' ? 0.5 : 0, seed: 7 });
+
+test.each(everyCells)('cells: $shape, $rounding, real zero $realZero', (cells) => {
+  const range = { minCode: -8, maxCode: 7 };
+  for (const [rows, length, block] of [
+    ...Array.from({ length: 20 }, (_, i) => [2, i + 1, i + 1] as const),
+    [3, 70, 32],
+    [1, 70_001, 70_001],
+    [1, 70_001, 33],
+  ] as const) {
+    const layout = { rows, length, block };
+    const values = hardRows(rows, length);
+    // Ties, and values on a level.
+    for (let i = 0; i < values.length; i += 3) values[i] = ((i % 41) - 20) / 8;
+    const count = rows * Math.ceil(length / block);
+    const scale = Float32Array.from({ length: count }, (_, i) => (i % 3 === 2 ? -0.25 : 0.25));
+    const zero = Float32Array.from({ length: count }, (_, i) => (cells.realZero ? 0.3 + i / 7 : i % 4));
+    const mask = Uint8Array.from(values, (_, i) => (i * 7) & 1);
+    for (const Codes of [Int8Array, Int16Array, Uint8Array, Uint16Array]) {
+      const bounds = Codes === Int8Array || Codes === Int16Array ? range : { minCode: 0, maxCode: 15 };
+      const run = (k: Kernels) => {
+        const codes = new Codes(values.length);
+        k.affine.quantizeCells(values, layout, scale, zero, bounds, cells, 2 ** 32 - 5, mask, codes);
+        const out = new Float32Array(values.length);
+        k.affine.dequantize(codes, layout, scale, zero, cells.margin, out);
+        return Buffer.concat([Buffer.from(codes.buffer), Buffer.from(out.buffer)]);
+      };
+      expect(Buffer.compare(run(simd), run(referenceKernels))).toBe(0);
+    }
   }
 });
 
