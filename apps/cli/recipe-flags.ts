@@ -142,8 +142,10 @@ function given(flags: ParsedFlags, name: string, property: Property): unknown {
   if (property.type === 'object') {
     return Object.fromEntries(
       flags.list(name)!.map((pair) => {
-        // A pattern may hold '=', a metadata key does not but its value may.
-        const at = name === 'override' ? pair.lastIndexOf('=') : pair.indexOf('=');
+        // A pattern may hold '=', and so may a scheme; a metadata key does not but its value may.
+        const scheme = pair.indexOf('=format:');
+        const last = scheme > 0 ? scheme : pair.lastIndexOf('=');
+        const at = name === 'override' ? last : pair.indexOf('=');
         if (at < 1 || at === pair.length - 1) {
           fail('flag/value', { flag: `--${name}`, got: `'${pair}'`, wanted: hints[name] ?? 'name=value' });
         }

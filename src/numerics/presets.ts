@@ -1,6 +1,7 @@
 import type { FormatName } from './formats/formats.ts';
 import { perChannel, perGroup, perTensor } from './granularity.ts';
 import type { RangeChoice, Scheme } from './scheme.ts';
+import type { SchemeRequest } from './scheme-text.ts';
 
 /** A scheme before a tensor is known: the axis is the operator's business. */
 export interface SchemeTemplate extends RangeChoice {
@@ -17,8 +18,9 @@ export interface SchemeTemplate extends RangeChoice {
  * weight-only: weights are integers, arithmetic stays float.
  * float: tensors are stored (and, where the runtime can, computed) in a 16-bit float.
  * fp8: like static, with 8-bit floats.
+ * scheme: weights are stored in any number format, arithmetic stays float. No row: made from the text of a scheme.
  */
-export type PresetKind = 'static' | 'dynamic' | 'weight-only' | 'float' | 'fp8';
+export type PresetKind = 'static' | 'dynamic' | 'weight-only' | 'float' | 'fp8' | 'scheme';
 
 /** What a name such as q4 stands for. */
 export interface Preset {
@@ -29,6 +31,8 @@ export interface Preset {
   readonly activations?: SchemeTemplate;
   /** How weights are stored; for `float`, everything. */
   readonly weights: SchemeTemplate;
+  /** Scheme: all that is said of the weights. */
+  readonly scheme?: SchemeRequest;
   /** Weight-only: how the weight is bound: a blockwise integer operator, or DequantizeLinear before the float one. */
   readonly carrier?: 'MatMulNBits' | 'DequantizeLinear';
   /** The type that everything else is stored in; float32 when absent. */

@@ -1,7 +1,7 @@
-import type { WeightQuantizer } from '../graph/index.ts';
-import { loadWeight } from '../graph/index.ts';
+import { loadWeight, type SchemeQuantizer, type WeightQuantizer } from '../graph/index.ts';
 import { methods } from '../methods/index.ts';
-import { toFloat32 } from '../numerics/index.ts';
+import { quantizeTensor, toFloat32 } from '../numerics/index.ts';
+import { throwIfAborted } from '../tensor/index.ts';
 import type { RunContext } from './run-context.ts';
 
 /** The method as lowerings see it: codes for one weight. */
@@ -15,4 +15,14 @@ export function weightQuantizer(context: RunContext): WeightQuantizer {
   };
   // Round to nearest looks at one group at a time, so a large weight may come in tiles.
   return Object.assign(quantizer, { byRows: true });
+}
+
+/** The parts of one weight under any scheme. */
+export function schemeQuantizer({ signal }: RunContext): SchemeQuantizer {
+  return async ({ name, weight, scheme, range }) => {
+    throwIfAborted(signal);
+    const values = toFloat32(await loadWeight(weight));
+    const options = { name, ...(range && { range }) };
+    return { scheme, base: await quantizeTensor(values, weight.dims, scheme, options) };
+  };
 }

@@ -9,6 +9,7 @@ import {
   stageInMemory,
 } from '../files/index.ts';
 import { fail } from '../tensor/index.ts';
+import { fileLabel } from './format-target.ts';
 import { type CompanionFile, companionsOf, readCompanion, transformersFileName } from './layout.ts';
 import type { ParsedRecipe } from './recipe.ts';
 
@@ -39,7 +40,7 @@ type FileNames = (preset: string) => string;
 const layouts: Readonly<
   Record<ParsedRecipe['layout'], { readonly fileName: FileNames; readonly folder: string }>
 > = {
-  plain: { fileName: (preset) => `${preset}.onnx`, folder: '' },
+  plain: { fileName: (preset) => `${fileLabel(preset)}.onnx`, folder: '' },
   'transformers.js': { fileName: transformersFileName, folder: 'onnx' },
 };
 

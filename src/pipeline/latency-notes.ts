@@ -13,6 +13,8 @@ const reasons: Readonly<Record<PresetKind, string>> = {
   'weight-only':
     'weights are unpacked while the model runs, which pays where memory is the limit, not arithmetic',
   float: 'this processor computes in float32, so values are converted on the way',
+  scheme:
+    'weights become float when the model is loaded, or are unpacked on every run; either saves no arithmetic',
   fp8: 'no CPU computes in 8-bit floats: they are simulated',
 };
 

@@ -1,6 +1,7 @@
 import type { Siblings } from '../files/index.ts';
 import { type Preset, presets } from '../numerics/index.ts';
-import { fail, LowbitError, lookUp } from '../tensor/index.ts';
+import { fail, LowbitError } from '../tensor/index.ts';
+import { presetRow } from './selection.ts';
 
 /**
  * The folder that transformers.js loads: `config.json` and the tokenizer's files at its root, models as
@@ -38,7 +39,7 @@ export interface CompanionFile {
  * @throws recipe/no-transformers-name for a preset that transformers.js has no name for.
  */
 export function transformersFileName(preset: string): string {
-  const row: Preset = lookUp('preset', presets, preset);
+  const row = presetRow(preset);
   if (row.transformersJs === undefined) {
     const known = Object.entries(presets as Record<string, Preset>).filter(([, p]) => p.transformersJs);
     fail('recipe/no-transformers-name', { preset, known: known.map(([name]) => name) });

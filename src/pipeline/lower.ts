@@ -4,9 +4,11 @@ import {
   lowerDynamic,
   lowerFloat8,
   lowerFloat16,
+  lowerScheme,
   lowerWeightOnly,
 } from '../graph/index.ts';
 import { formats, type PresetKind } from '../numerics/index.ts';
+import { schemeQuantizer } from './choose-codes.ts';
 import type { Lower, Lowered, LowerRequest } from './lower-request.ts';
 import { weightsOf } from './lower-request.ts';
 import { lowerStatic } from './lower-static.ts';
@@ -46,6 +48,9 @@ function accuracyLevel({ preset, capabilities }: LowerRequest): 0 | 4 {
   return formats[preset.weights.format].bits === 8 && capabilities.vnni === false ? 0 : 4;
 }
 
+const scheme: Lower = ({ context, preset, model, filter }) =>
+  lowerScheme(model, { filter, quantizer: schemeQuantizer(context), request: preset.scheme! });
+
 const float16: Lower = async (request) => {
   const { model, filter } = request;
   return lowerFloat16(model, { filter, ...(await rangesIn(request)) });
@@ -74,6 +79,7 @@ const lowerings: Readonly<Record<PresetKind, Lower>> = {
   'weight-only': weightOnly,
   float: (request) => (request.preset.rest === 'bfloat16' ? bfloat16 : float16)(request),
   fp8: float8,
+  scheme,
 };
 
 /** Rewrites the model as its preset says. */

@@ -5,6 +5,7 @@ import { presets } from '../numerics/index.ts';
 import type { RunEvent } from '../report/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { fail, lookUp } from '../tensor/index.ts';
+import { formatLabel, isFormatTarget } from './format-target.ts';
 import { isGgufTarget, parseGgufTarget } from './gguf/gguf-target.ts';
 
 /**
@@ -52,7 +53,7 @@ export const recipeSchema = z.strictObject({
   to: z
     .union([z.string(), z.array(z.string()).min(1)])
     .describe(
-      'Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, ..., gguf:Q4_K_M, gguf:Q8_0, ...',
+      'Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, ..., format:nf4/64, format:int5/128, ..., gguf:Q4_K_M, gguf:Q8_0, ...',
     ),
   form: z
     .enum(['qdq', 'qoperator'])
@@ -187,8 +188,7 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     });
   }
   const recipe = parsed.data;
-  const to = typeof recipe.to === 'string' ? recipe.to.split(',') : recipe.to;
-  const names = [...new Set(to.map((name) => name.trim()).filter((name) => name !== ''))];
+  const names = targetsOf(typeof recipe.to === 'string' ? recipe.to.split(',') : recipe.to);
   if (names.length === 0) fail('recipe/invalid', { problems: ['to: name at least one preset'] });
   const gguf = names.filter(isGgufTarget);
   refuseOtherKeys(own, names, gguf.length > 0);
@@ -197,9 +197,26 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     return { ...recipe, presets: [...new Set(labels)] };
   }
   for (const name of [...names, ...Object.values(recipe.overrides)]) {
-    if (name !== 'float') lookUp('preset', presets, name);
+    if (name !== 'float' && !isFormatTarget(name)) lookUp('preset', presets, name);
   }
-  return { ...recipe, presets: names };
+  const overrides = Object.entries(recipe.overrides).map(([pattern, name]) => [pattern, formatLabel(name)]);
+  return {
+    ...recipe,
+    overrides: Object.fromEntries(overrides),
+    presets: [...new Set(names.map(formatLabel))],
+  };
+}
+
+/** Names of outputs, each once. Options of a scheme hold commas too: what is no name belongs to the scheme before. */
+function targetsOf(parts: readonly string[]): string[] {
+  const names: string[] = [];
+  for (const part of parts.map((text) => text.trim()).filter((text) => text !== '')) {
+    const last = names.at(-1);
+    const isName = Object.hasOwn(presets, part) || isFormatTarget(part) || isGgufTarget(part);
+    if (last !== undefined && isFormatTarget(last) && !isName) names[names.length - 1] = `${last},${part}`;
+    else names.push(part);
+  }
+  return [...new Set(names)];
 }
 
 /** A recipe without what is about GGUF: what an ONNX file was made by. */

@@ -1,6 +1,7 @@
 import type { Graph, Node } from '../graph/index.ts';
 import { type Preset, type PresetKind, presets } from '../numerics/index.ts';
 import { lookUp } from '../tensor/index.ts';
+import { isFormatTarget, presetOfFormat } from './format-target.ts';
 import type { FullRecipe } from './recipe.ts';
 
 /** A glob over names: `*` any run of characters, `?` one. Matches the whole name, case-sensitive. */
@@ -58,7 +59,7 @@ export function assign(
 export const endKey = (node: Node): string => node.outputs[0] ?? node.name;
 
 /** Lowerings that add operators come before those that rewrite all that is left. */
-const order: readonly PresetKind[] = ['weight-only', 'dynamic', 'static', 'fp8', 'float'];
+const order: readonly PresetKind[] = ['scheme', 'weight-only', 'dynamic', 'static', 'fp8', 'float'];
 
 /** The presets that one output takes: the main one and those of overrides, in the order of their lowerings. */
 export function presetsOf(main: string, recipe: Pick<FullRecipe, 'overrides'>): string[] {
@@ -76,6 +77,8 @@ export function endsOf(graph: Graph): Set<string> {
   return new Set(ends.map(endKey));
 }
 
-/** The row of a preset. @throws name/unknown */
+/** The row of a preset, or the one that a format stands for. @throws name/unknown, scheme/text */
 export const presetRow = (name: string): Preset =>
-  lookUp('preset', presets as Readonly<Record<string, Preset>>, name);
+  isFormatTarget(name)
+    ? presetOfFormat(name)
+    : lookUp('preset', presets as Readonly<Record<string, Preset>>, name);

@@ -39,11 +39,12 @@ export function putCodes(bytes: Uint8Array, { bits, shift }: BitPlane, at: numbe
 /**
  * What every byte of a plane means: the parts of its codes, [256, codes of a byte]. The planes of a code add up to
  * it. `signed`: codes are two's complement of `codeBits`, so the highest bit counts below zero.
+ * Codes of 8 bits need no table.
  */
-export function planeTable({ bits, shift }: BitPlane, codeBits: number, signed: boolean): Int32Array {
+export function planeTable({ bits, shift }: BitPlane, codeBits: number, signed: boolean): Int8Array {
   const perByte = 8 / bits;
   const highest = 2 ** (codeBits - 1);
-  return Int32Array.from({ length: 256 * perByte }, (_, i) => {
+  return Int8Array.from({ length: 256 * perByte }, (_, i) => {
     const byte = Math.floor(i / perByte);
     const part = ((byte >> ((i % perByte) * bits)) & (2 ** bits - 1)) << shift;
     return signed && (part & highest) !== 0 ? part - 2 * highest : part;

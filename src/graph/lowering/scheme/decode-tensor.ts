@@ -131,7 +131,7 @@ interface PlaneMeaning {
   /** Values of each code of a byte: 1, or those of a unit. */
   readonly unit: number;
   readonly signed: boolean;
-  values(plane: BitPlane): Int32Array | Float32Array;
+  values(plane: BitPlane): Int8Array | Float32Array;
 }
 
 const integers = ({ bits, minCode }: NumberFormat): PlaneMeaning => ({
@@ -181,12 +181,13 @@ function planes(
     );
     if (whole) return writer.cast(packed, dtype);
     const perByte = 8 / plane.bits;
-    const table = writer.shared(
-      `bytes_${meaning.key}_bit${plane.shift}_${dtype}`,
-      dtype,
-      [256, perByte * meaning.unit],
-      () => (dtype === 'float32' ? Float32Array.from(meaning.values(plane)) : meaning.values(plane)),
-    );
+    const key = `bytes_${meaning.key}_bit${plane.shift}`;
+    const table = writer.once(`${key} ${dtype}`, () => {
+      const values = meaning.values(plane);
+      const type = values instanceof Int8Array ? 'int8' : 'float32';
+      const own = writer.shared(key, type, [256, perByte * meaning.unit], () => values);
+      return type === dtype ? own : writer.cast(own, dtype);
+    });
     let values = writer.add('Gather', [table, writer.cast(packed, 'int32')]);
     if (length * perByte > total) {
       values = writer.slice(writer.reshape(values, [-1]), 0, 0, total * meaning.unit);

@@ -1,2 +1,2 @@
 /** Weights in any number format, as standard ONNX. */
-export { lowerScheme, type SchemeOptions, type SchemeQuantizer } from './lower-scheme.ts';
+export { checkIndexable, lowerScheme, type SchemeOptions, type SchemeQuantizer } from './lower-scheme.ts';

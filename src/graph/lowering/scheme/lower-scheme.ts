@@ -1,6 +1,7 @@
 import {
   type CompositeScheme,
   type CompositeTensor,
+  type FormatName,
   formats,
   type NumberFormat,
   type SchemeRequest,
@@ -54,7 +55,7 @@ const OPSET = 13;
  */
 export async function lowerScheme(model: Model, options: SchemeOptions): Promise<LoweringResult> {
   const format: NumberFormat = formats[options.request.format];
-  checkLevels(format);
+  checkIndexable(options.request.format);
   await requireOpset(model, OPSET);
   const rewrite = new Rewrite(model, options.filter);
   const context: Context = { ...options, rewrite, format, cache: new OneTensorCache(), owners: new Map() };
@@ -74,8 +75,9 @@ export async function lowerScheme(model: Model, options: SchemeOptions): Promise
 }
 
 /** @throws format/too-many-levels for formats that an index of 8 bits cannot tell apart. */
-function checkLevels({ name, bits }: NumberFormat): void {
-  if (bits > 8) fail('format/too-many-levels', { format: name, bits });
+export function checkIndexable(format: FormatName): void {
+  const { bits } = formats[format];
+  if (bits > 8) fail('format/too-many-levels', { format, bits });
 }
 
 interface Context extends SchemeOptions {

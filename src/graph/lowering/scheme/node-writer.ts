@@ -12,6 +12,8 @@ export class NodeWriter {
   readonly #rewrite: Rewrite;
   readonly #graph: Graph;
   readonly #name: string;
+  /** Results of Reshape: what they were made of. */
+  readonly #reshaped = new Map<string, { readonly from: string; readonly shape: string }>();
 
   constructor(rewrite: Rewrite, graph: Graph, name: string) {
     this.#rewrite = rewrite;
@@ -31,8 +33,15 @@ export class NodeWriter {
     return this.add('Cast', [value], { to: onnxTypes[to] });
   }
 
+  /** Several in a row become one. */
   reshape(value: string, shape: readonly number[]): string {
-    return this.add('Reshape', [value, this.ints(shape)]);
+    const before = this.#reshaped.get(value);
+    const text = shape.join();
+    if (before?.shape === text) return value;
+    const from = before?.from ?? value;
+    const reshaped = this.add('Reshape', [from, this.ints(shape)]);
+    this.#reshaped.set(reshaped, { from, shape: text });
+    return reshaped;
   }
 
   /** Columns [from, to) of an axis. */
@@ -50,9 +59,9 @@ export class NodeWriter {
   /** A constant that every weight of the graph may use. */
   shared(
     key: string,
-    dtype: 'int32' | 'int64' | 'float32',
+    dtype: 'int8' | 'int64' | 'float32',
     dims: readonly number[],
-    values: () => Int32Array | BigInt64Array | Float32Array,
+    values: () => Int8Array | BigInt64Array | Float32Array,
   ): string {
     return this.#rewrite.onceFor(this.#graph, `constant ${key}`, (graph) =>
       this.#rewrite.addConstant(
@@ -61,6 +70,11 @@ export class NodeWriter {
         lazyWeight(dtype, dims, async () => bytesOf(tensor(dtype, dims, values() as never))),
       ),
     );
+  }
+
+  /** What `add` makes of nodes and constants, once per graph. */
+  once(key: string, add: () => string): string {
+    return this.#rewrite.onceFor(this.#graph, `once ${key}`, add);
   }
 
   /** A constant of this weight alone, computed when it is read. */
