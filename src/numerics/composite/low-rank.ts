@@ -15,7 +15,7 @@ export interface LowRankOptions {
 
 /** Vectors beyond the rank that the iteration carries along, and how often it goes back and forth. */
 const OVERSAMPLED = 8;
-const ITERATIONS = 4;
+const ITERATIONS = 8;
 /** A weight of 0 would leave its row or column free: it counts at least this part of the largest. */
 const LEAST_WEIGHT = 1e-4;
 
