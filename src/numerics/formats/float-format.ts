@@ -10,7 +10,7 @@ import {
 import type { DType } from '../../tensor/index.ts';
 import { storedScale } from '../affine.ts';
 import type { NumberFormat } from './number-format.ts';
-import { packCodes, unpackCodes } from './pack-codes.ts';
+import { type ScaledLevels, scaledLevels } from './scaled-levels.ts';
 
 const f = Math.fround;
 
@@ -21,33 +21,18 @@ interface FloatRow {
   readonly dtype: DType;
   readonly description: string;
   readonly source: string;
-  /** 8-bit floats are spread over the range by a scale; 16-bit floats are stored as they are. */
+  /** Floats of 8 bits and fewer are spread over the range by a scale; 16-bit floats are stored as they are. */
   readonly scaled: boolean;
 }
 
 /** The row of a float format: real = value(code) * scale; beyond the largest finite value codes saturate. */
-export function floatFormat({ float: floatName, ...row }: FloatRow): NumberFormat {
-  const float = smallFloats[floatName];
-  const { bits, maxCode, mantissaBits } = float;
-  const values = () => decodeTable(floatName);
-  const Codes = bits === 16 ? Uint16Array : Uint8Array;
-  const largestValue = () => values()[maxCode]!;
-  const scaleOf = (largest: number, choice: Parameters<typeof storedScale>[2]) =>
-    row.scaled && largest >= TINY ? storedScale(f(largest / largestValue()), largestValue(), choice) : 1;
-  const largestOf = (xs: Float32Array) => {
-    let largest = 0;
-    for (let i = 0; i < xs.length; i++) {
-      const magnitude = Math.abs(xs[i]!);
-      if (magnitude > largest) largest = magnitude;
-    }
-    return largest;
-  };
-
+export function floatFormat({ float: name, ...row }: FloatRow): NumberFormat {
+  const { bits, maxCode, mantissaBits } = smallFloats[name];
   return {
     ...row,
     kind: 'float',
     family: 'float',
-    table: values,
+    table: () => decodeTable(name),
     block: 'free',
     unit: 1,
     bookSize: 0,
@@ -61,73 +46,62 @@ export function floatFormat({ float: floatName, ...row }: FloatRow): NumberForma
     hasZero: true,
     defaultRange: 'min-max',
     errorBound: 2 ** -(mantissaBits + 1),
+    ...(row.scaled ? scaledLevels(floatLevels(name)) : storedAsTheyAre(name as 'float16' | 'bfloat16')),
+  };
+}
 
-    fit(xs, _importance, choice = {}) {
-      return { scale: scaleOf(largestOf(xs), choice), zeroPoint: 0, minCode: 0, maxCode: 2 ** bits - 1 };
+/** A float of at most 8 bits whose largest value the largest magnitude of a block is put on. */
+export function floatLevels(name: SmallFloatName): ScaledLevels {
+  const float = smallFloats[name];
+  const largest = () => decodeTable(name)[float.maxCode]!;
+  return {
+    bits: float.bits,
+    table: () => decodeTable(name),
+    codeOf: (x) => encodeSmallFloat(x, float, true),
+    encode: (kernel, values, layout, scale, codes) =>
+      kernel.encodeFloats(values, layout, scale, float, codes),
+    needed(low, high) {
+      const magnitude = Math.max(-low, high);
+      return magnitude >= TINY ? magnitude / largest() : 0;
     },
+    stored: (needed, choice) => (needed > 0 ? storedScale(f(needed), largest(), choice) : 1),
+  };
+}
 
-    round: (xs, at, params) => encodeSmallFloat(f(xs[at]! / params.scale), float, true),
-
-    value(code, params, _unit, out, at) {
-      out[at] = values()[code]! * params.scale;
+/** 16-bit floats: the codes are the reals, and every scale is 1. */
+function storedAsTheyAre(name: 'float16' | 'bfloat16') {
+  const float = smallFloats[name];
+  const [encode, decode] =
+    name === 'float16'
+      ? (['encodeFloat16', 'decodeFloat16'] as const)
+      : (['encodeBfloat16', 'decodeBfloat16'] as const);
+  const row: Pick<
+    NumberFormat,
+    'fit' | 'round' | 'value' | 'createCodes' | 'pack' | 'unpack' | 'encode' | 'decode'
+  > = {
+    fit: () => ({ scale: 1, zeroPoint: 0, minCode: 0, maxCode: 0xffff }),
+    round: (values, at, { scale }) => encodeSmallFloat(f(values[at]! / scale), float, true),
+    value(code, { scale }, _unit, out, at) {
+      out[at] = decodeTable(name)[code]! * scale;
     },
-
-    createCodes: (count) => new Codes(count),
-
-    pack(codes) {
-      if (bits < 16) return packCodes(codes, bits);
-      return new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice();
-    },
-
+    createCodes: (count) => new Uint16Array(count),
+    pack: (codes) => new Uint8Array(codes.buffer, codes.byteOffset, codes.byteLength).slice(),
     unpack(bytes, count) {
-      if (bits < 16) return unpackCodes(bytes, bits, count, false);
-      const codes = new Codes(count);
+      const codes = new Uint16Array(count);
       new Uint8Array(codes.buffer).set(bytes.subarray(0, codes.byteLength));
       return codes;
     },
-
-    async encode(xs, { rows, length, block }, _importance, choice = {}) {
-      const scale = new Float32Array(rows * Math.ceil(length / block));
-      const codes = new Codes(xs.length);
-      if (!row.scaled) {
-        scale.fill(1);
-        const { convert } = await kernels();
-        if (row.dtype === 'float16') convert.encodeFloat16(xs, codes as Uint16Array, true);
-        else convert.encodeBfloat16(xs, codes as Uint16Array, true);
-        return { codes, scale };
-      }
-      let at = 0;
-      for (let row = 0; row < rows; row++) {
-        const end = (row + 1) * length;
-        for (let from = row * length; from < end; from += block, at++) {
-          const to = Math.min(from + block, end);
-          const step = scaleOf(largestOf(xs.subarray(from, to)), choice);
-          scale[at] = step;
-          for (let i = from; i < to; i++) codes[i] = encodeSmallFloat(f(xs[i]! / step), float, true);
-        }
-      }
+    async encode(values, { rows, length, block }) {
+      const scale = new Float32Array(rows * Math.ceil(length / block)).fill(1);
+      const codes = new Uint16Array(values.length);
+      (await kernels()).convert[encode](values, codes, true);
       return { codes, scale };
     },
-
-    decode({ codes, scale }, { rows, length, block }) {
-      const table = values();
+    decode({ codes }) {
       const out = new Float32Array(codes.length);
-      if (!row.scaled) {
-        const { convert } = kernelsNow();
-        if (row.dtype === 'float16') convert.decodeFloat16(codes as Uint16Array, out);
-        else convert.decodeBfloat16(codes as Uint16Array, out);
-        return out;
-      }
-      let at = 0;
-      for (let row = 0; row < rows; row++) {
-        const end = (row + 1) * length;
-        for (let from = row * length; from < end; from += block, at++) {
-          const to = Math.min(from + block, end);
-          const step = scale[at]!;
-          for (let i = from; i < to; i++) out[i] = table[codes[i]!]! * step;
-        }
-      }
+      kernelsNow().convert[decode](codes as Uint16Array, out);
       return out;
     },
   };
+  return row;
 }

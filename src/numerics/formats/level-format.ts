@@ -1,8 +1,8 @@
-import { TINY } from '../../kernels/index.ts';
+import { countBelow, type LevelTable, TINY } from '../../kernels/index.ts';
 import { storedScale } from '../affine.ts';
 import type { FormatFamilyName } from './format-families.ts';
-import type { FitChoice, NumberFormat, RowLayout, ScalarParams } from './number-format.ts';
-import { packCodes, unpackCodes } from './pack-codes.ts';
+import type { NumberFormat } from './number-format.ts';
+import { scaledLevels } from './scaled-levels.ts';
 
 const f = Math.fround;
 
@@ -26,7 +26,8 @@ export interface LevelRow {
 
 /**
  * A format whose codes mean fixed levels: real = level[code] * scale. The scale puts the largest magnitude on the
- * largest level; a value takes the nearest level, the lower one when two are equally near.
+ * largest level; a value takes the nearest level, the lower one when two are equally near. `range: 'mse'` searches
+ * the scale of least squared error instead; other ranges are min-max here.
  */
 export function levelFormat(row: LevelRow): NumberFormat {
   const { bits } = row;
@@ -39,26 +40,26 @@ export function levelFormat(row: LevelRow): NumberFormat {
     { length: sorted.length - 1 },
     (_, i) => (sorted[i]! + sorted[i + 1]!) / 2,
   );
+  const levels: LevelTable = { thresholds: halfWay, codes: Uint8Array.from(order) };
   const largest = Math.max(-sorted[0]!, sorted.at(-1)!);
   const widest = sorted.reduce((w, x, i) => (i === 0 ? 0 : Math.max(w, x - sorted[i - 1]!)), 0);
   const lowest = row.reach ?? -sorted[0]!;
   const highest = row.reach ?? sorted.at(-1)!;
 
-  /** The least scale under which every value lies between the outermost levels. */
-  const scaleOf = (values: Float32Array, from: number, to: number, choice: FitChoice) => {
-    let needed = 0;
-    for (let i = from; i < to; i++) {
-      const x = values[i]!;
-      const reach = x < 0 ? -x / lowest : x / highest;
-      if (reach > needed) needed = reach;
-    }
-    return needed * largest >= TINY ? storedScale(f(needed), largest, choice) : 1;
-  };
-  const codeOf = (x: number) => {
-    let at = 0;
-    while (at < halfWay.length && x > halfWay[at]!) at++;
-    return order[at]!;
-  };
+  const work = scaledLevels({
+    bits,
+    table: () => table,
+    codeOf: (x) => order[countBelow(x, halfWay)]!,
+    encode: (kernel, values, layout, scale, codes) =>
+      kernel.encodeLevels(values, layout, scale, levels, codes),
+    needed(low, high) {
+      const below = low < 0 ? -low / lowest : 0;
+      const above = high > 0 ? high / highest : 0;
+      const needed = Math.max(below, above);
+      return needed * largest >= TINY ? needed : 0;
+    },
+    stored: (needed, choice) => (needed > 0 ? storedScale(f(needed), largest, choice) : 1),
+  });
 
   return {
     name: row.name,
@@ -83,48 +84,8 @@ export function levelFormat(row: LevelRow): NumberFormat {
     defaultRange: 'min-max',
     errorBound: row.errorBound ?? widest / 2 / Math.min(lowest, highest),
 
-    fit: (values, _importance, choice = {}): ScalarParams => ({
-      scale: scaleOf(values, 0, values.length, choice),
-      zeroPoint: 0,
-      minCode: 0,
-      maxCode: 2 ** bits - 1,
-    }),
-    round: (values, at, params) => codeOf(f(values[at]! / params.scale)),
-    value(code, params, _unit, out, at) {
-      out[at] = table[code]! * params.scale;
-    },
-    createCodes: (count) => new Uint8Array(count),
-    pack: (codes) => packCodes(codes, bits),
-    unpack: (bytes, count) => unpackCodes(bytes, bits, count, false),
-
-    async encode(values, layout, _importance, choice = {}) {
-      const { rows, length, block } = layout;
-      const scale = new Float32Array(rows * Math.ceil(length / block));
-      const codes = new Uint8Array(values.length);
-      eachBlock(layout, (from, to, at) => {
-        const step = scaleOf(values, from, to, choice);
-        scale[at] = step;
-        for (let i = from; i < to; i++) codes[i] = codeOf(f(values[i]! / step));
-      });
-      return { codes, scale };
-    },
-    decode({ codes, scale }, layout) {
-      const out = new Float32Array(codes.length);
-      eachBlock(layout, (from, to, at) => {
-        for (let i = from; i < to; i++) out[i] = table[codes[i]!]! * scale[at]!;
-      });
-      return out;
-    },
+    ...work,
   };
 }
 
-/** Visits the blocks of a layout in order: values [from, to) and the block's number. */
-export function eachBlock(layout: RowLayout, visit: (from: number, to: number, at: number) => void): void {
-  let at = 0;
-  for (let row = 0; row < layout.rows; row++) {
-    const end = (row + 1) * layout.length;
-    for (let from = row * layout.length; from < end; from += layout.block) {
-      visit(from, Math.min(from + layout.block, end), at++);
-    }
-  }
-}
+export { eachBlock } from './each-block.ts';
