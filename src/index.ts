@@ -17,6 +17,8 @@ export {
   compare,
   convert,
   type DataInput,
+  type DistributionOptions,
+  distribution,
   type EvaluateOptions,
   evaluate,
   ggufRecipeKeys,
@@ -32,5 +34,13 @@ export {
   type Recipe,
   recipeSchema,
 } from './pipeline/index.ts';
-export type { ModelSummary, OutputRecord, RunEvent, RunRecord, WeightsSummary } from './report/index.ts';
+export type {
+  DistributionRecord,
+  FormatFit,
+  ModelSummary,
+  OutputRecord,
+  RunEvent,
+  RunRecord,
+  WeightsSummary,
+} from './report/index.ts';
 export { type ErrorCode, type ErrorDetails, LowbitError } from './tensor/index.ts';

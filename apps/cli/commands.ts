@@ -30,6 +30,10 @@ export const commands = {
     description: 'List the number formats, or explain one with its levels drawn.',
     load: async () => (await import('./commands/formats.ts')).formatsCommand,
   },
+  distribution: {
+    description: "Show how a tensor's values meet the levels of formats: histogram, levels, error.",
+    load: async () => (await import('./commands/distribution.ts')).distributionCommand,
+  },
   observers: {
     description: 'List the ways to choose the range of an activation.',
     load: async () => (await import('./commands/observers.ts')).observersCommand,

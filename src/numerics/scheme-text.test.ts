@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseScheme, schemeAt, schemeText } from './index.ts';
+import { parseScheme, schemeAt, schemeText, splitSchemes } from './index.ts';
 
 test('a scheme is read, placed on axes, and written back', () => {
   for (const text of [
@@ -22,6 +22,12 @@ test('a scheme is read, placed on axes, and written back', () => {
   expect(schemeText(parseScheme('int8'))).toBe('int8/channel');
   expect(schemeText(parseScheme('float16/64'))).toBe('float16/tensor');
   expect(parseScheme('int4/group=32').granularity).toEqual({ kind: 'per-group', size: 32 });
+  expect(splitSchemes('nf4/64, int4/64:asymmetric,range=mse+outliers=1%,int8,e4m3fn/128x128')).toEqual([
+    'nf4/64',
+    'int4/64:asymmetric,range=mse+outliers=1%',
+    'int8',
+    'e4m3fn/128x128',
+  ]);
   const axes = { channel: 0, group: 1 };
   expect(schemeAt(parseScheme('int4/32:asymmetric'), axes)).toEqual({
     format: 'int4',

@@ -1,6 +1,7 @@
 /** Recipe in, record out. */
 
 export { type ConvertOptions, convert } from './convert.ts';
+export { type DistributionOptions, distribution } from './distribution.ts';
 export { compare, evaluate } from './evaluate.ts';
 export { inspect } from './inspect.ts';
 export { type OpenedModel, openModel as open, portsOf } from './open-model.ts';

@@ -1,4 +1,7 @@
 /** Records of runs, and what is drawn from them. Pure. */
+export * from './distribution-record.ts';
+export * from './distribution-svg.ts';
+export * from './format-distribution.ts';
 export * from './format-gguf.ts';
 export * from './format-inspect.ts';
 export * from './format-menu.ts';

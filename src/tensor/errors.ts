@@ -159,6 +159,9 @@ export interface ErrorDetails {
   'onnx/truncated': { file: string; offset: number; needed: number; size: number };
   'onnx/undefined-value': { file: string; graph: string; value: string; reader: string };
   'onnx/version': { file: string; what: string; got: string; wanted: string };
+  'quantized/not-writable': { tensor: string; why: string };
+  'quantized/tensor': { file: string; tensor: string; what: string };
+  'quantized/version': { file: string; got: string; known: number };
   'recipe/invalid': { problems: readonly string[] };
   'recipe/needs-calibration': { preset: string };
   'recipe/no-transformers-name': { preset: string; known: readonly string[] };
@@ -455,6 +458,11 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' in ${d.file} never makes the value '${d.value}', which ${d.reader} reads. The model is not valid ONNX; export it again.`,
   'onnx/version': (d) =>
     `${d.file} has ${d.what} ${d.got}, but lowbit reads ${d.wanted}. Export it again with another version.`,
+  'quantized/not-writable': (d) => `The quantized tensor '${d.tensor}' cannot be written: ${d.why}.`,
+  'quantized/tensor': (d) =>
+    `${d.file}: the quantized tensor '${d.tensor}' is not stored as its description says: ${d.what}. Get the file again, or quantize the model again.`,
+  'quantized/version': (d) =>
+    `${d.file} holds quantized tensors of version ${d.got}, and this lowbit knows version ${d.known}. Use the lowbit that wrote it, or a newer one.`,
   'recipe/invalid': (d) => `The recipe is not valid:\n${d.problems.map((p) => `  ${p}`).join('\n')}`,
   'recipe/needs-calibration': (d) =>
     `Preset '${d.preset}' needs data to calibrate its activation ranges, and none was given. Give some with --calibrate (100 to 1000 typical samples), or choose a preset that needs none: int8-dynamic, q8, q4, fp16.`,

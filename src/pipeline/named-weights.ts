@@ -1,0 +1,163 @@
+import { openSafetensors, openSafetensorsFolder, type TensorSource } from '../files/index.ts';
+import { loadWeight, type Model, type Node, type Weight } from '../graph/index.ts';
+import {
+  type BlockFormatName,
+  blockFormats,
+  decodeBlocks,
+  type QuantizedBlockName,
+  toFloat32,
+} from '../numerics/index.ts';
+import type { FileRecord } from '../report/index.ts';
+import { type DType, dtypes, elementCount, fail, nearest, tensorFromBytes } from '../tensor/index.ts';
+import { openWeights } from './gguf/open-weights.ts';
+import { findWeights } from './gguf/weights-place.ts';
+import { openModel } from './open-model.ts';
+import type { ModelInput } from './recipe.ts';
+
+/** One weight of a model file, whatever the container, as reals. */
+export interface NamedWeight {
+  readonly name: string;
+  /** As the file has it. */
+  readonly shape: readonly number[];
+  /** As it is quantized: convolutions and gates as [rows, columns]. Same order of values. */
+  readonly dims: readonly number[];
+  /** Axes of `dims`: outputs, and the inputs along which groups run. */
+  readonly axes: { readonly channel: number; readonly group: number };
+  /** How the file stores it. */
+  readonly type: string;
+  /** [elementCount(dims)]. */
+  read(): Promise<Float32Array>;
+}
+
+export interface NamedWeights {
+  readonly file: FileRecord;
+  readonly weights: readonly NamedWeight[];
+  readonly close: () => Promise<void>;
+}
+
+/** Every float weight of an ONNX, GGUF or safetensors file, or of a Hugging Face folder. Only headers are read. */
+export async function openNamedWeights(input: ModelInput): Promise<NamedWeights> {
+  const place = await findWeights(input);
+  if (place.kind === 'folder') {
+    const { tensors, sizeBytes, close } = await openSafetensorsFolder(place.siblings);
+    return { file: { path: place.name, sizeBytes }, weights: stored(tensors.values()), close };
+  }
+  if (place.kind === 'safetensors') {
+    const { source } = place;
+    const { tensors } = await openSafetensors(source);
+    const close = async () => void (await source.close?.());
+    return { file: { path: source.name, sizeBytes: source.size }, weights: stored(tensors.values()), close };
+  }
+  if (typeof input === 'string') await place.source.close?.();
+  if (place.kind === 'other') {
+    const { model, file, close } = await openModel(input);
+    return { file, weights: initializers(model), close };
+  }
+  const { model, file, close } = await openWeights(input);
+  return { file, weights: stored(model.tensors), close };
+}
+
+/** The weight of this name. @throws tensor/unknown with the names that are near. */
+export function weightNamed(weights: readonly NamedWeight[], name: string): NamedWeight {
+  const found = weights.find((w) => w.name === name);
+  if (found) return found;
+  const names = weights.map((w) => w.name);
+  const near = nearest(name, names);
+  const holding = names.filter((n) => n.toLowerCase().includes(name.toLowerCase()));
+  const known = holding.length > 0 ? holding : names;
+  return fail('tensor/unknown', { name, near, known: known.slice(0, 12), count: known.length });
+}
+
+const isReal = (type: string): boolean =>
+  Object.hasOwn(blockFormats, type) || dtypes[type as DType]?.kind === 'float';
+
+function* realOnes(tensors: Iterable<TensorSource>): Generator<TensorSource> {
+  for (const tensor of tensors) if (isReal(tensor.type) && elementCount(tensor.shape) > 0) yield tensor;
+}
+
+function stored(tensors: Iterable<TensorSource>): NamedWeight[] {
+  return Array.from(realOnes(tensors), (source) => {
+    const { name, shape, type } = source;
+    const dims = shape.length === 0 ? [1] : shape;
+    return {
+      name,
+      shape,
+      dims,
+      axes: { channel: Math.max(0, dims.length - 2), group: dims.length - 1 },
+      type,
+      async read() {
+        const count = elementCount(dims);
+        const bytes = await source.read(0, count / (dims.at(-1) ?? 1));
+        if (
+          type !== 'float32' &&
+          type !== 'float16' &&
+          type !== 'bfloat16' &&
+          Object.hasOwn(blockFormats, type)
+        )
+          return decodeBlocks(type as BlockFormatName as QuantizedBlockName, bytes, count);
+        return toFloat32(tensorFromBytes(type as Exclude<DType, 'string'>, dims, bytes));
+      },
+    };
+  });
+}
+
+/** Where operators keep weights, and how those are seen as [rows, columns]. */
+interface Place {
+  readonly input: number;
+  readonly dims: (shape: readonly number[]) => readonly number[];
+  readonly axes: (node: Node, rank: number) => NamedWeight['axes'];
+}
+
+const asItIs = (shape: readonly number[]) => shape;
+const rowsFirst = () => ({ channel: 0, group: 1 });
+const flat = (shape: readonly number[]) => [shape[0]!, elementCount(shape.slice(1))];
+const gates = (shape: readonly number[]) => [elementCount(shape.slice(0, -1)), shape.at(-1)!];
+const places: Readonly<Record<string, readonly Place[]>> = {
+  Conv: [{ input: 1, dims: flat, axes: rowsFirst }],
+  MatMul: [{ input: 1, dims: asItIs, axes: (_, rank) => ({ channel: rank - 1, group: rank - 2 }) }],
+  Gemm: [
+    {
+      input: 1,
+      dims: asItIs,
+      axes: (node) => (node.int('transB', 0) === 0 ? { channel: 1, group: 0 } : rowsFirst()),
+    },
+  ],
+  Gather: [{ input: 0, dims: asItIs, axes: rowsFirst }],
+  ...Object.fromEntries(
+    ['LSTM', 'GRU', 'RNN'].map((op) => [
+      op,
+      [1, 2].map((input) => ({ input, dims: gates, axes: rowsFirst })),
+    ]),
+  ),
+};
+
+function initializers(model: Model): NamedWeight[] {
+  const { graph } = model;
+  const found = new Map<string, NamedWeight>();
+  const add = (name: string, weight: Weight, dims: readonly number[], axes: NamedWeight['axes']) =>
+    found.set(name, {
+      name,
+      shape: weight.dims,
+      dims,
+      axes,
+      type: weight.dtype,
+      read: async () => toFloat32(await loadWeight(weight)),
+    });
+  for (const node of graph.nodes) {
+    for (const { input, dims, axes } of places[node.kind] ?? []) {
+      const name = node.inputs[input] ?? '';
+      const weight = graph.initializers.get(name);
+      if (weight === undefined || weight.dtype === 'string' || dtypes[weight.dtype].kind !== 'float')
+        continue;
+      if (weight.dims.length < 2 || elementCount(weight.dims) === 0) continue;
+      add(name, weight as Weight, dims(weight.dims), axes(node, weight.dims.length));
+    }
+  }
+  for (const [name, weight] of graph.initializers) {
+    if (found.has(name) || weight.dtype === 'string' || dtypes[weight.dtype].kind !== 'float') continue;
+    if (elementCount(weight.dims) === 0) continue;
+    const dims = weight.dims.length === 0 ? [1] : weight.dims;
+    add(name, weight as Weight, dims, { channel: Math.max(0, dims.length - 2), group: dims.length - 1 });
+  }
+  return [...found.values()];
+}
