@@ -1,4 +1,5 @@
 import { elementCount } from '../../tensor/index.ts';
+import { bookEntryBits } from '../formats/book-entries.ts';
 import { formats } from '../formats/formats.ts';
 import type { NumberFormat } from '../formats/number-format.ts';
 import type { QuantizedTensor } from '../quantized-tensor.ts';
@@ -30,7 +31,7 @@ const scaleBits: Readonly<Record<ScaleType, number>> = {
   float8e5m2: 8,
 };
 
-/** A plain quantized tensor: packed codes, scales of the scheme's type, zero points as codes or floats, float32 books. */
+/** A plain quantized tensor: packed codes, scales of the scheme's type, zero points as codes or floats, books as stored. */
 export function quantizedBits(q: QuantizedTensor): StoredBits {
   const format: NumberFormat = formats[q.scheme.format];
   const scaleType = scaleBits[q.scheme.scaleType ?? 'float32'];
@@ -38,7 +39,7 @@ export function quantizedBits(q: QuantizedTensor): StoredBits {
     codes: q.codes.length * format.bits,
     scales: q.scale.length * ownScaleBits(format, scaleType) + (format.tensorScale ? 32 : 0),
     zeroPoints: (q.zeroPoint?.length ?? 0) * format.bits + (q.realZero?.length ?? 0) * scaleType,
-    books: (q.book?.length ?? 0) * 32,
+    books: (q.book?.length ?? 0) * bookEntryBits(q.scheme),
     outliers: 0,
     lowRank: 0,
   });
