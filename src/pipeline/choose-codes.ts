@@ -1,6 +1,6 @@
 import { loadWeight, type SchemeQuantizer, type WeightQuantizer } from '../graph/index.ts';
 import { methods } from '../methods/index.ts';
-import { quantizeTensor, toFloat32 } from '../numerics/index.ts';
+import { quantizeComposite, toFloat32 } from '../numerics/index.ts';
 import { throwIfAborted } from '../tensor/index.ts';
 import type { RunContext } from './run-context.ts';
 
@@ -23,6 +23,6 @@ export function schemeQuantizer({ signal }: RunContext): SchemeQuantizer {
     throwIfAborted(signal);
     const values = toFloat32(await loadWeight(weight));
     const options = { name, ...(range && { range }) };
-    return { scheme, base: await quantizeTensor(values, weight.dims, scheme, options) };
+    return quantizeComposite(values, weight.dims, scheme, options);
   };
 }

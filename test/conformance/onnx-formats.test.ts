@@ -1,94 +1,65 @@
-import * as ort from 'onnxruntime-node';
-import type * as web from 'onnxruntime-web';
+import * as web from 'onnxruntime-web';
 import { describe, expect, test } from 'vitest';
-import {
-  encodeOnnx,
-  loadWeight,
-  lowerScheme,
-  type Model,
-  type SchemeQuantizer,
-} from '../../src/graph/index.ts';
-import {
-  dequantizeTensor,
-  formats,
-  type NumberFormat,
-  parseScheme,
-  quantizeTensor,
-  toFloat32,
-} from '../../src/numerics/index.ts';
-import { seededRandom } from '../../src/tensor/index.ts';
-import { type OneNode, oneNode, randomTensor } from '../one-node.ts';
+import { formats, type NumberFormat } from '../../src/numerics/index.ts';
+import { type Case, differentBits, roundTrips } from '../onnx-weights.ts';
 
 /**
- * Every format of at most 8 bits, as an ONNX file: the weight that the engine computes from what is stored equals
- * `dequantizeTensor` bit for bit.
+ * Every format of at most 8 bits, as an ONNX file: the weight that the engine computes from what is stored equals our
+ * decode bit for bit. A format is tested by being in the table.
  */
 const rows = Object.values<NumberFormat>(formats).filter(({ bits }) => bits <= 8);
 
-/** Weights as models have them: bell-shaped, with a few large ones. */
-function weights(seed: number, ...dims: number[]) {
-  const random = seededRandom(seed);
-  const t = randomTensor(seed, ...dims);
-  t.data.forEach((x, i) => {
-    t.data[i] = random() < 0.01 ? 4 * x : x * random() * random();
+/** Every granularity that a format takes, with groups and blocks that leave shorter ones. */
+function casesOf({ name, block, scaled, bookSize, kind }: NumberFormat): Case[] {
+  const product = { op: 'MatMul', dims: [40, 24] } as const;
+  if (block !== 'free' || (!scaled && bookSize === 0)) {
+    return [
+      { ...product, text: name },
+      { op: 'Gemm', dims: [24, 72], attributes: { transB: 1 }, text: name },
+    ];
+  }
+  const where = ['tensor', 'channel', 'token', '16', '24', '16x8', '20x10'];
+  const cases: Case[] = where.map((granularity) => ({ ...product, text: `${name}/${granularity}` }));
+  cases.push({ op: 'Conv', dims: [12, 3, 3, 3], text: `${name}/channel` });
+  if (kind === 'integer') {
+    cases.push({ ...product, text: `${name}/16:asymmetric` });
+    cases.push({ ...product, text: `${name}/channel:asymmetric,zero=real` });
+  }
+  return cases;
+}
+
+describe('ONNX Runtime makes of the stored parts what our decode makes', () => {
+  test.each(rows.map((row) => [row.name, row] as const))('%s', async (_, row) => {
+    const trips = await roundTrips(casesOf(row));
+    expect(trips.filter((trip) => differentBits(trip) > 0).map(({ label }) => label)).toEqual([]);
   });
-  return t;
-}
+});
 
-/** Lowers one node and gives the weight's reals as the engine makes them, and as our decode does. */
-async function roundTrip(text: string, node: OneNode, dims: number[], engine: typeof ort | typeof web = ort) {
-  const w = weights(7, ...dims);
-  const x = randomTensor(1, 2, 8);
-  const inputs = node.op === 'Gather' ? [w, undefined] : [x, w];
-  const model = oneNode({ ...node, fed: node.op === 'Gather' ? [] : [0] }, ...inputs);
-  const wanted: Float32Array[] = [];
-  const quantizer: SchemeQuantizer = async ({ weight, scheme, range, name }) => {
-    const values = toFloat32(await loadWeight(weight));
-    const base = await quantizeTensor(values, weight.dims, scheme, { name, ...(range && { range }) });
-    wanted.push(dequantizeTensor(base));
-    return { scheme, base };
-  };
-  const { quantized } = await lowerScheme(model, { quantizer, request: parseScheme(text) });
-  expect(quantized).toHaveLength(1);
-  const got = await weightOf(model, node, engine);
-  return { wanted: wanted[0]!, got, record: quantized[0]!, model };
-}
+const operators: Omit<Case, 'text'>[] = [
+  { op: 'MatMul', dims: [2, 24, 16] },
+  { op: 'Gemm', dims: [24, 40] },
+  { op: 'Gemm', dims: [24, 40], attributes: { transB: 1 } },
+  { op: 'Conv', dims: [8, 5, 3, 3] },
+  { op: 'ConvTranspose', dims: [6, 10, 3, 3] },
+  { op: 'Gather', dims: [50, 20] },
+  { op: 'LSTM', dims: [2, 32, 12] },
+];
+const schemes = [
+  ...['nf4/16', 'nf4/channel', 'nf4/7x5', 'int5/16:asymmetric', 'kmeans3/channel', 'e4m3fn/tensor'],
+  ...['nf4/16+double', 'int4/16:asymmetric+double', 'nf4/7x5+double', 'nf4/channel+double'],
+  ...['nf4/16+outliers=1%', 'kmeans4/channel+outliers=3sd', 'int3/channel+columns=1', 'int2/16+lowrank=3'],
+  'nf4/16+double+outliers=2%+lowrank=2',
+];
 
-/** The model without its operator: the weight is the output. */
-async function weightOf(model: Model, node: OneNode, engine: typeof ort | typeof web): Promise<Float32Array> {
-  const only = model.clone();
-  const [reader] = [...only.graph.nodes].filter(({ kind }) => kind === node.op && !isDecoder(kind, only));
-  const target = reader ?? [...only.graph.nodes].find(({ outputs }) => outputs[0] === 'r0')!;
-  const real = target.inputs[node.op === 'Gather' ? 0 : 1]!;
-  for (const n of [...only.graph.nodes]) if (n === target || n.op === 'Identity') only.graph.remove(n);
-  only.graph.outputs.splice(0, only.graph.outputs.length, { name: real, type: undefined });
-  only.graph.inputs.splice(0);
-  const { bytes } = await encodeOnnx(only);
-  const session = await (engine as typeof ort).InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const out = await session.run({});
-  return out[real]!.data as Float32Array;
-}
+describe('every operator, every part of a scheme', () => {
+  test.each(schemes)('%s', async (text) => {
+    const trips = await roundTrips(operators.map((operator) => ({ ...operator, text })));
+    expect(trips.filter((trip) => differentBits(trip) > 0).map(({ label }) => label)).toEqual([]);
+  });
 
-const isDecoder = (kind: string, _: Model) => kind === 'Gather';
-
-const bits = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);
-
-function expectSame(got: Float32Array, wanted: Float32Array): void {
-  expect(got.length).toBe(wanted.length);
-  const [a, b] = [bits(got), bits(wanted)];
-  let different = 0;
-  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) different++;
-  expect(different).toBe(0);
-}
-
-const granularities = ({ block, scaled, bookSize }: NumberFormat) =>
-  block !== 'free' || (!scaled && bookSize === 0)
-    ? ['']
-    : ['/tensor', '/channel', '/32', '/24', '/16x8', '/20x12', '/token'];
-
-describe.each(rows.map((row) => [row.name, row] as const))('%s', (name, row) => {
-  test.each(granularities(row))('MatMul weights%s', async (where) => {
-    const { got, wanted } = await roundTrip(`${name}${where}`, { op: 'MatMul' }, [40, 24]);
-    expectSame(got, wanted);
+  test('the WebAssembly engine too', async () => {
+    const cases = schemes.flatMap((text) => operators.slice(0, 4).map((operator) => ({ ...operator, text })));
+    const trips = await roundTrips(cases, web.InferenceSession as never);
+    expect(trips.filter((trip) => differentBits(trip) > 0).map(({ label }) => label)).toEqual([]);
   });
 });

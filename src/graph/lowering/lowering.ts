@@ -29,6 +29,8 @@ export interface QuantizedWeightRecord {
   readonly zeroPointBytes: number;
   /** Learned levels. */
   readonly bookBytes?: number;
+  /** What is added to the codes: outliers, low-rank products. */
+  readonly extraBytes?: number;
 }
 
 /** A node that could have been a candidate but stays as it was, and why, in words for the user. */

@@ -20,6 +20,8 @@ export interface ByteCount {
   scales: number;
   zeroPoints: number;
   books: number;
+  /** Outliers and low-rank products. */
+  extras: number;
 }
 
 /**

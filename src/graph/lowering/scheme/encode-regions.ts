@@ -14,9 +14,9 @@ export interface RegionParts {
   readonly codes: readonly Uint8Array[];
   /** [blocks] */
   readonly scale: Float32Array;
-  /** Bytes of each plane of the zero points; empty where none are stored. */
+  /** Bytes of each plane of the zero points. */
   readonly zeroPoint: readonly Uint8Array[];
-  /** Real-valued zero points, [blocks]; empty where there are none. */
+  /** The same as reals, [blocks]. */
   readonly realZero: Float32Array;
   /** [blocks, book of one block] */
   readonly book: Float32Array;
@@ -62,7 +62,7 @@ export function encodeRegions(q: QuantizedTensor, regions: Regions): ReadonlyMap
         own.scale[here] = encoded.scale[index]!;
         zero[0] = encoded.zeroPoint?.[index] ?? symmetricZero;
         put(own.zeroPoint, bits, here, zero);
-        if (encoded.realZero) own.realZero[here] = encoded.realZero[index]!;
+        own.realZero[here] = encoded.realZero?.[index] ?? zero[0]!;
         if (encoded.book) {
           own.book.set(encoded.book.subarray(index * bookSize, (index + 1) * bookSize), here * bookSize);
         }

@@ -5,9 +5,11 @@ import {
   formats,
   type NumberFormat,
   type SchemeRequest,
+  scaleCount,
   schemeAt,
 } from '../../../numerics/index.ts';
 import { elementCount, fail } from '../../../tensor/index.ts';
+import type { Graph } from '../../graph.ts';
 import type { Model } from '../../model.ts';
 import type { Node } from '../../node.ts';
 import type { Weight } from '../../weight.ts';
@@ -16,10 +18,11 @@ import type { LoweringResult, NodeFilter } from '../lowering.ts';
 import { requireOpset } from '../require-opset.ts';
 import { Rewrite } from '../rewrite.ts';
 import type { FoundConstant, Scope } from '../scope.ts';
-import { type ByteCount, decodeTensor } from './decode-tensor.ts';
-import { encodeRegions, type RegionParts } from './encode-regions.ts';
+import { decodeComposite, noSizes, sizesOf } from './decode-composite.ts';
+import type { ByteCount } from './decode-tensor.ts';
+import { type CompositeParts, encodeComposite, scaleRegionsOf } from './encode-composite.ts';
 import { NodeWriter } from './node-writer.ts';
-import { type Region, regionsOf } from './regions.ts';
+import { regionsOf } from './regions.ts';
 import { type WeightInput, type WeightView, weightInputs } from './weight-inputs.ts';
 
 /** Gives one weight its codes and whatever its scheme keeps beside them. Injected by the pipeline. */
@@ -58,7 +61,7 @@ export async function lowerScheme(model: Model, options: SchemeOptions): Promise
   checkIndexable(options.request.format);
   await requireOpset(model, OPSET);
   const rewrite = new Rewrite(model, options.filter);
-  const context: Context = { ...options, rewrite, format, cache: new OneTensorCache(), owners: new Map() };
+  const context: Context = { ...options, rewrite, format, cache: new OneTensorCache(), made: new Map() };
   for (const { scope, node } of rewrite.nodes()) {
     const inputs = weightInputs[node.kind];
     if (inputs === undefined || !rewrite.allows(node)) continue;
@@ -83,8 +86,9 @@ export function checkIndexable(format: FormatName): void {
 interface Context extends SchemeOptions {
   readonly rewrite: Rewrite;
   readonly format: NumberFormat;
-  readonly cache: OneTensorCache<ReadonlyMap<Region, RegionParts>>;
-  readonly owners: Map<object, number>;
+  readonly cache: OneTensorCache<CompositeParts>;
+  /** Reals that are there already, by graph. */
+  readonly made: Map<Graph, Map<string, string>>;
 }
 
 async function storeWeight(
@@ -104,15 +108,19 @@ async function storeWeight(
   const seen = view(node, dims);
   if (typeof seen === 'string') return seen;
   const scheme = schemeAt(request, seen);
-  const real = rewrite.onceFor(found.owner, JSON.stringify(['scheme', name, scheme, seen.dims]), () =>
-    decodedWeight(context, { name, node, found, scheme, seen }),
-  );
+  const key = JSON.stringify(['scheme', name, scheme, seen.dims]);
+  const made = context.made.get(found.owner)?.get(key);
+  const real = made ?? (await decodedWeight(context, { name, node, found, scheme, seen }));
+  if (made === undefined) {
+    const all = context.made.get(found.owner) ?? new Map<string, string>();
+    context.made.set(found.owner, all.set(key, real));
+  }
   scope.graph.setInput(node, input, real);
   return true;
 }
 
 /** Adds the stored parts of a weight and what makes it real, and gives the name of that. */
-function decodedWeight(
+async function decodedWeight(
   { rewrite, quantizer, request, cache }: Context,
   weight: {
     readonly name: string;
@@ -121,21 +129,32 @@ function decodedWeight(
     readonly scheme: CompositeScheme;
     readonly seen: WeightView;
   },
-): string {
+): Promise<string> {
   const { name, node, found, scheme, seen } = weight;
   const { dims } = seen;
   const regions = regionsOf(scheme.granularity, dims);
+  const scaleRegions = scaleRegionsOf(scheme.double?.block, scaleCount(scheme.granularity, dims));
   const key = {};
   const { range } = request;
-  const parts = () =>
-    cache.get(key, async () => {
-      const view = reshapeWeight(found.weight, dims);
-      const q = await quantizer({ name, node, weight: view, scheme, ...(range && { range }) });
-      return encodeRegions(q.base, regions);
-    });
-  const count: ByteCount = { codes: 0, scales: 0, zeroPoints: 0, books: 0 };
+  const quantize = () => {
+    const view = reshapeWeight(found.weight, dims);
+    return quantizer({ name, node, weight: view, scheme, ...(range && { range }) });
+  };
+  const count: ByteCount = { codes: 0, scales: 0, zeroPoints: 0, books: 0, extras: 0 };
   const writer = new NodeWriter(rewrite, found.owner, name);
-  const real = decodeTensor(writer, { scheme, dims, regions, parts }, count);
+  const real = decodeComposite(
+    writer,
+    {
+      scheme,
+      dims,
+      parts: () => cache.get(key, async () => encodeComposite(await quantize(), regions, scaleRegions)),
+      regions,
+      scaleRegions,
+      // How many values are kept apart, and what rank is left, is known when they were found.
+      ...(scheme.outliers || scheme.lowRank ? sizesOf(await quantize()) : noSizes),
+    },
+    count,
+  );
   rewrite.record({
     name,
     node: nameOf(node),
@@ -148,6 +167,7 @@ function decodedWeight(
     scaleBytes: count.scales,
     zeroPointBytes: count.zeroPoints,
     ...(count.books > 0 && { bookBytes: count.books }),
+    ...(count.extras > 0 && { extraBytes: count.extras }),
   });
   return writer.reshape(real, found.weight.dims);
 }

@@ -5,7 +5,7 @@ import { lazyWeight } from '../../weight.ts';
 import type { Rewrite } from '../rewrite.ts';
 
 /** ONNX's numbers of the types that nodes here cast to. */
-const onnxTypes = { float32: 1, int32: 6, int64: 7 } as const;
+const onnxTypes = { float32: 1, int32: 6, int64: 7, float64: 11 } as const;
 
 /** Adds nodes that make a weight real again, with names after it. */
 export class NodeWriter {

@@ -16,6 +16,18 @@ export interface Region {
   readonly permutation: readonly number[] | undefined;
   /** Shape after the permutation, with axes joined: [outer, along, inner] or [batch, rows, columns]. */
   readonly box: readonly number[];
+  /** Where its scales are among those of the tensor. */
+  readonly scales: ScaleRange;
+}
+
+/** Some of the scales of a tensor, row-major over `scaleDims`. */
+export interface ScaleRange {
+  /** Shape of all scales. */
+  readonly view: readonly number[];
+  /** What is taken of each axis: [axis, from, to]. */
+  readonly cuts: readonly (readonly [axis: number, from: number, to: number])[];
+  /** Moves them into the order of the blocks; undefined where they are in it. */
+  readonly permutation?: readonly number[];
 }
 
 /** A tensor as rows of regions: regions of a row are joined on axis 2 of their boxes (1 for groups), rows on axis 1. */
@@ -48,6 +60,7 @@ export function regionsOf(granularity: Granularity, dims: readonly number[]): Re
         view: moved ? view : [outer * size, inner],
         permutation: moved ? [1, 0, 2] : undefined,
         box: moved ? [outer, size, inner] : [outer * size, inner],
+        scales: { view: [size], cuts: [] },
       });
     }
     case 'per-group':
@@ -69,6 +82,7 @@ const plain = (blocks: number, size: number): Region => ({
   view: [blocks, size],
   permutation: undefined,
   box: [blocks, size],
+  scales: { view: [blocks], cuts: [] },
 });
 
 const single = (region: Region): Regions => ({ grid: [[region]], joinAxis: 1, regionOf: () => region });
@@ -76,15 +90,21 @@ const single = (region: Region): Regions => ({ grid: [[region]], joinAxis: 1, re
 function groups(dims: readonly number[], axis: number, size: number): Regions {
   const [outer, length, inner] = around(dims, axis);
   const whole = Math.floor(length / size);
-  const region = (count: number, width: number): Region => ({
+  const all = Math.ceil(length / size);
+  const region = (first: number, count: number, width: number): Region => ({
     blocks: outer * inner * count,
     size: width,
     view: [outer, inner, count * width],
     permutation: inner > 1 && count * width > 1 ? [0, 2, 1] : undefined,
     box: [outer, count * width, inner],
+    scales: {
+      view: [outer, all, inner],
+      cuts: count < all ? [[1, first, first + count]] : [],
+      ...(inner > 1 && count > 1 && { permutation: [0, 2, 1] }),
+    },
   });
-  const full = whole > 0 ? region(whole, size) : undefined;
-  const rest = length > whole * size ? region(1, length - whole * size) : undefined;
+  const full = whole > 0 ? region(0, whole, size) : undefined;
+  const rest = length > whole * size ? region(whole, 1, length - whole * size) : undefined;
   return {
     grid: [[full, rest].filter((r) => r !== undefined)],
     joinAxis: 1,
@@ -96,7 +116,9 @@ function blocks(dims: readonly number[], [height, width]: readonly [number, numb
   const [R, C] = [dims.at(-2)!, dims.at(-1)!];
   const batch = elementCount(dims.slice(0, -2));
   const [down, across] = [Math.floor(R / height), Math.floor(C / width)];
-  const region = (rows: number, h: number, columns: number, w: number): Region | undefined =>
+  const view = [batch, Math.ceil(R / height), Math.ceil(C / width)];
+  /** Blocks of [h, w]: `rows` of them from row `top` of blocks on, `columns` of them from `left` on. */
+  const region = (top: number, rows: number, h: number, left: number, columns: number, w: number) =>
     rows * h * columns * w === 0
       ? undefined
       : {
@@ -105,12 +127,19 @@ function blocks(dims: readonly number[], [height, width]: readonly [number, numb
           view: [batch, rows, columns, h, w],
           permutation: columns > 1 && h > 1 ? [0, 1, 3, 2, 4] : undefined,
           box: [batch, rows * h, columns * w],
+          scales: {
+            view,
+            cuts: [
+              [1, top, top + rows],
+              [2, left, left + columns],
+            ] as const,
+          },
         };
-  const line = (rows: number, h: number) => [
-    region(rows, h, across, width),
-    region(rows, h, 1, C - across * width),
+  const line = (top: number, rows: number, h: number): (Region | undefined)[] => [
+    region(top, rows, h, 0, across, width),
+    region(top, rows, h, across, 1, C - across * width),
   ];
-  const [upper, lower] = [line(down, height), line(1, R - down * height)];
+  const [upper, lower] = [line(0, down, height), line(down, 1, R - down * height)];
   return {
     grid: [upper, lower].map((row) => row.filter((r) => r !== undefined)).filter((row) => row.length > 0),
     joinAxis: 2,
