@@ -50,12 +50,16 @@ export function floatFormat({ float: name, ...row }: FloatRow): NumberFormat {
   };
 }
 
+/** Half-way to the next binade and back: a scale twice as large has the same levels, up to both ends. */
+const PARTS: readonly number[] = [1, ...Array.from({ length: 17 }, (_, i) => 1.5 - 0.05 * i)];
+
 /** A float of at most 8 bits whose largest value the largest magnitude of a block is put on. */
 export function floatLevels(name: SmallFloatName): ScaledLevels {
   const float = smallFloats[name];
   const largest = () => decodeTable(name)[float.maxCode]!;
   return {
     bits: float.bits,
+    parts: PARTS,
     table: () => decodeTable(name),
     codeOf: (x) => encodeSmallFloat(x, float, true),
     encode: (kernel, values, layout, scale, codes) =>

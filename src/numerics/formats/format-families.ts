@@ -18,10 +18,29 @@ export const formatFamilies = {
     runs: 'ONNX Runtime (QDQ, MatMulNBits), TFLite, TVM',
     needs: 'nothing',
   },
+  'mid-rise': {
+    title: 'mid-rise',
+    description: 'Evenly spaced levels at half steps: signs are kept, 0 is no level.',
+    runs: 'ONNX Runtime by way of Gather',
+    needs: 'nothing',
+  },
+  'dead-zone': {
+    title: 'dead zone',
+    description: 'Evenly spaced levels around a cell of 0 twice as wide: many zeros, good for entropy coding.',
+    runs: 'ONNX Runtime by way of Gather',
+    needs: 'nothing',
+  },
   float: {
     title: 'small floats',
     description: 'Sign, exponent and mantissa in 4 to 16 bits: steps grow with the magnitude.',
     runs: 'ONNX Runtime (Cast), vLLM and transformers (fp8)',
+    needs: 'nothing',
+  },
+  'block-float': {
+    title: 'block floats',
+    description:
+      'Small floats or integers in blocks of 16 or 32 that share a scale of 8 bits: OCP Microscaling and NVFP4.',
+    runs: 'GPUs with MX or NVFP4 units, llama.cpp (mxfp4, nvfp4); ONNX Runtime by way of Gather',
     needs: 'nothing',
   },
   'normal-float': {
@@ -55,6 +74,13 @@ export const formatFamilies = {
       'Fixed levels that bitsandbytes made: FP4 for weights, the dynamic map for scales of scales and optimizer states.',
     runs: 'bitsandbytes, transformers; ONNX Runtime by way of Gather',
     needs: 'nothing',
+  },
+  'vector-book': {
+    title: 'vector code books',
+    description:
+      'Two to eight neighbouring values share one code of a learned book: plain, in added stages, or in parts.',
+    runs: 'ONNX Runtime by way of Gather',
+    needs: 'nothing; importance if there is any',
   },
   'code-book': {
     title: 'learned code books',

@@ -1,9 +1,12 @@
 import { binaryAndTernary } from './binary-ternary.ts';
 import { bitsandbytesTables } from './bitsandbytes-tables.ts';
+import { blockFloats } from './block-floats.ts';
 import { codeBooks } from './code-books.ts';
 import { compandedFormats } from './companded.ts';
+import { deadZoneFormats } from './dead-zone.ts';
 import { integers } from './integers.ts';
 import { logarithmicFormats } from './logarithmic.ts';
+import { midRiseFormats } from './mid-rise.ts';
 import { normalFloats } from './normal-floats.ts';
 import type { NumberFormat } from './number-format.ts';
 import { smallFloatFormats } from './small-floats.ts';
@@ -11,7 +14,10 @@ import { smallFloatFormats } from './small-floats.ts';
 /** Every number format by name. To add one: a row in the file of its family; the conformance suite tests the rest. */
 export const formats = {
   ...integers,
+  ...midRiseFormats,
+  ...deadZoneFormats,
   ...smallFloatFormats,
+  ...blockFloats,
   ...normalFloats,
   ...bitsandbytesTables,
   ...compandedFormats,

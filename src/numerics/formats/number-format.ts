@@ -1,3 +1,4 @@
+import type { Cells } from '../../kernels/index.ts';
 import type { DType } from '../../tensor/index.ts';
 import type { Codes } from '../quantized-tensor.ts';
 import type { RangeSearch } from '../ranges.ts';
@@ -12,6 +13,8 @@ export interface FitChoice extends Partial<RangeChoice> {
   readonly tensorScale?: number;
   /** Place of the first value in row order: stochastic rounding counts from it, whatever the tiling. Default 0. */
   readonly firstValue?: number;
+  /** Learned rounding: 0 rounds a value down, anything else up; one for each value. Takes the place of `rounding`. */
+  readonly roundUp?: Uint8Array;
 }
 
 /** Parameters of one block of a scalar format: real = (code - zeroPoint) * scale, or level(code) * scale. */
@@ -23,6 +26,13 @@ export interface ScalarParams {
   readonly maxCode: number;
   /** Learned levels of this block, [codes, unit]; absent where the levels are fixed. */
   readonly book?: Float32Array;
+  /** Uniform formats: how values between two levels are rounded; default half to even, as the format lies. */
+  readonly rounding?: {
+    readonly cells: Cells;
+    /** Place of the block's first value in row order. */
+    readonly firstValue: number;
+    readonly roundUp?: Uint8Array;
+  };
 }
 
 /** Many blocks, encoded: the parameters as arrays, one entry per block, rows first. */
@@ -44,6 +54,15 @@ export interface RowLayout {
   readonly length: number;
   /** Values that share parameters; the last block of a row may be shorter. */
   readonly block: number;
+}
+
+/** Scales of fixed blocks as stored, one byte each. */
+export interface BlockScale {
+  readonly dtype: DType;
+  /** The stored bytes of scales that `encode` gave. `tensorScale`: the one it was told, default 1. */
+  encode(scale: Float32Array, tensorScale?: number): Uint8Array;
+  /** The inverse: scales as `decode` wants them. */
+  decode(codes: Uint8Array, tensorScale?: number): Float32Array;
 }
 
 /**
@@ -78,7 +97,10 @@ export interface NumberFormat<Params = ScalarParams> {
   readonly bookSize: number;
   /** Bits of one stored code. */
   readonly bits: number;
-  /** Stored bits per value; for block 'free' the codes alone, since scales lie apart. */
+  /**
+   * Stored bits per value: for a fixed block with its scale (a scale of the whole tensor does not count), for block
+   * 'free' the codes alone, since how many scales lie apart is the scheme's business.
+   */
   readonly bitsPerWeight: number;
   /** Number of codes that mean a finite real. */
   readonly levels: number;
@@ -98,6 +120,8 @@ export interface NumberFormat<Params = ScalarParams> {
 
   /** Two-level scales: the scale of the whole tensor, found before its blocks. Absent elsewhere. */
   tensorScale?(values: Float32Array): number;
+  /** Fixed blocks: how their scales are stored. Absent where the scheme says it. */
+  readonly blockScale?: BlockScale;
 
   /** Chooses parameters of one block as they will be stored. `values` and `importance`: [block], finite. */
   fit(values: Float32Array, importance?: Float32Array, choice?: FitChoice): Params;

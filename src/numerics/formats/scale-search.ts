@@ -2,7 +2,7 @@ import type { LevelKernel } from '../../kernels/index.ts';
 import { eachBlock } from './each-block.ts';
 import type { RowLayout } from './number-format.ts';
 
-/** Parts of the full range that the search tries; the full range comes first and wins ties. */
+/** Parts of the full range that the search tries by default; the full range comes first and wins ties. */
 const PARTS: readonly number[] = [1, ...Array.from({ length: 15 }, (_, i) => 1.2 - 0.05 * i)];
 const REFINEMENTS = 2;
 
@@ -18,6 +18,8 @@ export interface LevelCoder {
   ): void;
   /** The reals of the codes at scale 1, [2^bits]. */
   table(): Float32Array;
+  /** Parts of the full range that a search tries, 1 first. Default: from 1.2 down to 0.5. */
+  readonly parts?: readonly number[];
 }
 
 /**
@@ -71,7 +73,7 @@ export function leastErrorScales(
     });
   };
 
-  for (const part of PARTS) consider((at) => full[at]! * part);
+  for (const part of coder.parts ?? PARTS) consider((at) => full[at]! * part);
   for (let i = 0; i < REFINEMENTS; i++) consider((at) => bestFit[at]!);
   return best;
 }
