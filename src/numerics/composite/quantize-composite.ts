@@ -1,6 +1,9 @@
+import { TINY } from '../../kernels/index.ts';
 import { elementCount, fail } from '../../tensor/index.ts';
+import { encodedTiles } from '../encoded-tiles.ts';
 import { encodeFloat16 } from '../float-arrays.ts';
 import { formats } from '../formats/formats.ts';
+import { eachBlock } from '../formats/level-format.ts';
 import type { NumberFormat } from '../formats/number-format.ts';
 import { dequantizeTensor, type QuantizeTensorOptions, quantizeTensor } from '../quantize-tensor.ts';
 import type { QuantizedTensor } from '../quantized-tensor.ts';
@@ -53,7 +56,7 @@ export async function quantizeComposite(
   let base = await quantizeTensor(dense, dims, plain, options);
   let scales: QuantizedScales | undefined;
   if (double) {
-    scales = await quantizeScales(base.scale, double);
+    scales = await quantizeScales(scalesInUse(dense, base), double);
     const decoded = decodeScales(scales);
     base = options.codes === 'first' ? { ...base, scale: decoded } : roundAgain(dense, base, decoded);
   }
@@ -100,6 +103,25 @@ async function placesOf(
     format.block === 'free' ? roundAgain(values, trimmed, trimmed.scale) : trimmed;
   const back = dequantizeTensor(rounded);
   return chooseOutliers(values, dims, choice, { errors: weighted((i) => values[i]! - back[i]!) });
+}
+
+/**
+ * The scales of a tensor, with 0 for blocks of zeros, as bitsandbytes has it: the 1 that stands there would be the
+ * largest of its neighbours and spoil them all.
+ */
+function scalesInUse(values: Float32Array, q: QuantizedTensor): Float32Array {
+  const used = new Float32Array(q.scale.length);
+  for (const { tile, encoded } of encodedTiles(q)) {
+    const part = tile.gather(values);
+    const scale = encoded.scale.slice();
+    eachBlock(tile.layout, (from, to, at) => {
+      let i = from;
+      while (i < to && Math.abs(part[i]!) < TINY) i++;
+      if (i === to) scale[at] = 0;
+    });
+    tile.scatterScales(scale, used);
+  }
+  return used;
 }
 
 function withZeros(values: Float32Array, at: Uint32Array): Float32Array {
