@@ -14,6 +14,11 @@ export interface QuantizeTensorOptions {
   readonly range?: RangeSearch;
   /** How much each value's squared error counts, in the order of the values; not negative. */
   readonly importance?: Float32Array;
+  /**
+   * Learned rounding, uniform formats only: 0 rounds a value down to the level below it, 1 up; in the order of the
+   * values. Down is towards the lower code (of dead zones: towards 0).
+   */
+  readonly roundUp?: Uint8Array;
   /** For error messages. */
   readonly name?: string;
 }
@@ -22,7 +27,7 @@ export interface QuantizeTensorOptions {
  * Quantizes a tensor to the nearest codes of a scheme.
  * `values`: row-major over `dims`, finite. Scales come out row-major over `scaleDims(granularity, dims)`.
  * The last group of an axis may be shorter.
- * @throws numerics/not-finite, numerics/axis, numerics/group-size, numerics/value-count
+ * @throws numerics/not-finite, numerics/axis, numerics/group-size, numerics/value-count, numerics/rounding
  *
  * @example
  * const q = await quantizeTensor(weight, [64, 128], { format: 'int8', granularity: perChannel(0), symmetric: true });
@@ -34,20 +39,28 @@ export async function quantizeTensor(
   scheme: Scheme,
   options: QuantizeTensorOptions = {},
 ): Promise<QuantizedTensor> {
-  const { name = 'tensor', importance } = options;
+  const { name = 'tensor', importance, roundUp } = options;
   checkValues(values, dims, name);
   if (importance) checkValues(importance, dims, `importance of ${name}`);
+  if (roundUp) checkCount(roundUp.length, dims, `rounding of ${name}`);
 
   const format: NumberFormat = formats[scheme.format];
+  const rounding = roundUp ? 'mask' : (scheme.rounding ?? 'half-even');
+  if (rounding !== 'half-even' && !format.rounds)
+    fail('numerics/rounding', { format: scheme.format, rounding });
   const { unit, bookSize } = format;
   const out = new Gathered(format, scheme, dims);
   const tensorScale = format.tensorScale?.(values);
   const choice = { ...scheme, range: options.range, ...(tensorScale !== undefined && { tensorScale }) };
+  let firstValue = 0;
   for (const tile of rowTiles(scheme.granularity, dims)) {
     const weights = importance && tile.gather(importance);
-    out.add(tile, await format.encode(tile.gather(values), tile.layout, weights, choice), unit, bookSize);
+    const part = tile.gather(values);
+    const here = { ...choice, firstValue, ...(roundUp && { roundUp: tile.gather(roundUp) }) };
+    out.add(tile, await format.encode(part, tile.layout, weights, here), unit, bookSize);
+    firstValue += part.length;
   }
-  return out.tensor();
+  return { ...out.tensor(), ...(tensorScale !== undefined && { tensorScale }) };
 }
 
 /** Puts encoded tiles together. */
@@ -117,12 +130,15 @@ export function dequantizeTensor(q: QuantizedTensor): Float32Array {
   return out;
 }
 
+/** @throws numerics/value-count when the shape wants another number. */
+function checkCount(got: number, dims: readonly number[], name: string): void {
+  const wanted = elementCount(dims);
+  if (got !== wanted) fail('numerics/value-count', { name, dims: [...dims], got, wanted });
+}
+
 /** @throws numerics/value-count when the shape wants another number, numerics/not-finite at the first NaN or Inf. */
 function checkValues(values: Float32Array, dims: readonly number[], name: string): void {
-  const wanted = elementCount(dims);
-  if (values.length !== wanted) {
-    fail('numerics/value-count', { name, dims: [...dims], got: values.length, wanted });
-  }
+  checkCount(values.length, dims, name);
   for (let i = 0; i < values.length; i++) {
     const x = values[i]!;
     if (x - x !== 0) fail('numerics/not-finite', { name, index: i, value: String(x) });

@@ -20,6 +20,8 @@ export interface QuantizedTensor {
   readonly zeroPoint?: Codes;
   /** Like `scale`: real-valued zero points in units of the scale, in place of `zeroPoint`. */
   readonly realZero?: Float32Array;
+  /** Two-level scales: the scale of the whole tensor. It is contained in `scale`. */
+  readonly tensorScale?: number;
   /** Learned levels, [...scaleDims, bookSize of the format]. */
   readonly book?: Float32Array;
 }
