@@ -136,6 +136,7 @@ export interface ErrorDetails {
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
   'numerics/not-real': { dtype: string };
+  'numerics/rounding': { format: string; rounding: string };
   'numerics/value-count': { name: string; dims: number[]; got: number; wanted: number };
   'onnx/attribute': { file: string; node: string; attribute: string; what: string };
   'onnx/data-type': { file: string; where: string; got: number };
@@ -159,6 +160,9 @@ export interface ErrorDetails {
   'onnx/truncated': { file: string; offset: number; needed: number; size: number };
   'onnx/undefined-value': { file: string; graph: string; value: string; reader: string };
   'onnx/version': { file: string; what: string; got: string; wanted: string };
+  'packed/malformed': { file: string; what: string };
+  'packed/no-model': { file: string };
+  'packed/version': { file: string; got: string; known: number };
   'quantized/not-writable': { tensor: string; why: string };
   'quantized/tensor': { file: string; tensor: string; what: string };
   'quantized/version': { file: string; got: string; known: number };
@@ -428,6 +432,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value ${d.index} of ${d.name} is ${d.value}; only finite numbers can be quantized. The training diverged or the file is damaged; mend the weight or keep this tensor float.`,
   'numerics/not-real': (d) =>
     `Tensor of ${d.dtype} holds no real numbers, so it has no float32 form. Keep it as it is.`,
+  'numerics/rounding': (d) =>
+    `Format ${d.format} rounds to its nearest level only, not by '${d.rounding}': other roundings need evenly spaced levels. Leave rounding out, or choose a uniform format: int, uint, midrise or deadzone.`,
   'numerics/value-count': (d) =>
     `${d.name} has ${d.got} values, but its shape [${d.dims.join(', ')}] wants ${d.wanted}. Give one value per element.`,
   'onnx/attribute': (d) =>
@@ -458,6 +464,12 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Graph '${d.graph}' in ${d.file} never makes the value '${d.value}', which ${d.reader} reads. The model is not valid ONNX; export it again.`,
   'onnx/version': (d) =>
     `${d.file} has ${d.what} ${d.got}, but lowbit reads ${d.wanted}. Export it again with another version.`,
+  'packed/malformed': (d) =>
+    `${d.file} is not a whole .lowbit file: ${d.what}. Get the file again, or pack the model again.`,
+  'packed/no-model': (d) =>
+    `${d.file} is a safetensors file without a packed model: it cannot be unpacked. Pack one with: lowbit convert model.onnx --to lowbit.`,
+  'packed/version': (d) =>
+    `${d.file} is a .lowbit file of version ${d.got}, and this lowbit knows version ${d.known}. Use the lowbit that wrote it, or a newer one.`,
   'quantized/not-writable': (d) => `The quantized tensor '${d.tensor}' cannot be written: ${d.why}.`,
   'quantized/tensor': (d) =>
     `${d.file}: the quantized tensor '${d.tensor}' is not stored as its description says: ${d.what}. Get the file again, or quantize the model again.`,
