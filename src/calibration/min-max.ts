@@ -1,5 +1,5 @@
+import { fitRange } from '../numerics/index.ts';
 import { fail } from '../tensor/index.ts';
-import { fitRange } from './grid.ts';
 import { checkFinite } from './histogram.ts';
 import type { Observer, ObserverOptions } from './observer.ts';
 

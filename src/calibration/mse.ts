@@ -1,4 +1,4 @@
-import { type Grid, searchRange } from './grid.ts';
+import { type Grid, searchRange } from '../numerics/index.ts';
 import type { Histogram } from './histogram.ts';
 import { histogramObserver } from './histogram-observer.ts';
 import type { Observer, ObserverOptions } from './observer.ts';

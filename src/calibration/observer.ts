@@ -1,19 +1,9 @@
 import type { HistogramKernel } from '../kernels/histogram.ref.ts';
+import type { Range, RangeTarget } from '../numerics/index.ts';
 
 /** What an activation looks like so far, and the range to quantize it with. */
 
-/** The real numbers that codes should reach: values outside are clipped. */
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-}
-
-/** The codes a range will be cut into: observers that minimise an error need to know. */
-export interface RangeTarget {
-  /** Number of levels: 256 for int8, 255 restricted, 128 reduced. */
-  readonly levels: number;
-  readonly symmetric: boolean;
-}
+export type { Range, RangeTarget };
 
 /**
  * Sees an activation batch by batch in constant memory and chooses its range.

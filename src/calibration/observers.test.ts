@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { gridOf } from './grid.ts';
+import { gridOf } from '../numerics/index.ts';
 import { Histogram } from './histogram.ts';
 import { meanSquaredError } from './mse.ts';
 import type { Range, RangeTarget } from './observer.ts';

@@ -3,10 +3,11 @@ import {
   encodeSmallFloat,
   finiteScale,
   nearest,
+  type SmallFloat,
   smallFloats,
   TINY,
 } from '../kernels/index.ts';
-import type { RangeChoice } from './scheme.ts';
+import type { RangeChoice, ScaleType } from './scheme.ts';
 
 const f = Math.fround;
 
@@ -30,25 +31,40 @@ export function integerCodes(bits: number, signed: boolean, choice: Partial<Rang
   return { minCode: least + offset, maxCode: half - 1 + offset, symmetricZero: offset };
 }
 
+/** Rounded to a small float: not 0 (the smallest subnormal instead), and such that `steps` of it stay finite. */
+function roundedScale(scale: number, steps: number, row: SmallFloat): number {
+  let code = encodeSmallFloat(scale, row, true);
+  if ((code & ((1 << (row.bits - 1)) - 1)) === 0) code |= 1;
+  while (Math.abs(decodeSmallFloat(code, row)) * steps > MAX_FLOAT32) code--;
+  return decodeSmallFloat(code, row);
+}
+
+const MAX_FLOAT32 = 3.4028234663852886e38;
+
+/** The next power of two: every value that had a code keeps one. */
+function powerScale(scale: number, steps: number): number {
+  const power = 2 ** Math.ceil(Math.log2(Math.abs(scale)));
+  return Math.sign(scale) * (finiteScale(power, steps) < power ? power / 2 : power);
+}
+
+const storedAs: Readonly<Record<ScaleType, (scale: number, steps: number) => number>> = {
+  float32: (scale) => scale,
+  float16: (scale, steps) => roundedScale(scale, steps, smallFloats.float16),
+  bfloat16: (scale, steps) => roundedScale(scale, steps, smallFloats.bfloat16),
+  // No sign: E8M0 has none.
+  float8e8m0: (scale, steps) => powerScale(Math.abs(scale), steps),
+  float8e4m3fn: (scale, steps) => roundedScale(scale, steps, smallFloats.float8e4m3fn),
+  float8e5m2: (scale, steps) => roundedScale(scale, steps, smallFloats.float8e5m2),
+};
+
 /**
  * A scale as it will be stored: not 0, of the type and kind the scheme asks for, and such that `steps` steps are
  * still finite.
  */
 export function storedScale(scale: number, steps: number, choice: Partial<RangeChoice>): number {
-  let stored = finiteScale(f(scale), steps);
-  if (choice.powerOfTwo) {
-    // The next power of two: every value that had a code keeps one.
-    const power = 2 ** Math.ceil(Math.log2(Math.abs(stored)));
-    stored = Math.sign(stored) * (finiteScale(power, steps) < power ? power / 2 : power);
-  }
-  if (choice.scaleType === 'float16' || choice.scaleType === 'bfloat16') {
-    const row = smallFloats[choice.scaleType];
-    const code = encodeSmallFloat(stored, row, true);
-    // A scale below half the smallest subnormal would become 0: it becomes that subnormal.
-    const half = 1 << (row.bits - 1);
-    stored = decodeSmallFloat((code & (half - 1)) === 0 ? code | 1 : code, row);
-  }
-  return stored;
+  const finite = finiteScale(f(scale), steps);
+  const kept = choice.powerOfTwo ? powerScale(finite, steps) : finite;
+  return storedAs[choice.scaleType ?? 'float32'](kept, steps);
 }
 
 /** How far codes go from a zero point. */

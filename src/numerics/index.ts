@@ -44,6 +44,6 @@ export * from './round-trip.ts';
 export * from './scheme.ts';
 export * from './scheme-text.ts';
 export { toFloat32 } from './to-float32.ts';
-export type { Range } from './uniform-grid.ts';
 export { totalCodes } from './total-codes.ts';
+export type { Range } from './uniform-grid.ts';
 export * from './value-distribution.ts';

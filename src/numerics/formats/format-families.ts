@@ -26,7 +26,8 @@ export const formatFamilies = {
   },
   'dead-zone': {
     title: 'dead zone',
-    description: 'Evenly spaced levels around a cell of 0 twice as wide: many zeros, good for entropy coding.',
+    description:
+      'Evenly spaced levels around a cell of 0 twice as wide: many zeros, good for entropy coding.',
     runs: 'ONNX Runtime by way of Gather',
     needs: 'nothing',
   },

@@ -113,6 +113,8 @@ export interface NumberFormat<Params = ScalarParams> {
   /** True when scales may be negative: the largest value then lands on the one more negative code. */
   readonly signedScale: boolean;
   readonly defaultRange: RangeSearch;
+  /** Rounds as the scheme says; absent: to the nearest level only. */
+  readonly rounds?: boolean;
   /** Real 0 is exactly a code. Not so for signs and mid-rise levels. */
   readonly hasZero: boolean;
   /** No value moves by more than this part of its block's largest magnitude (min-max, symmetric). */

@@ -1,14 +1,28 @@
-import type { Range, RangeTarget } from './observer.ts';
+import type { Range } from '../uniform-grid.ts';
 
-/** The values that codes stand for: step * n for whole n in [low, high]. Zero is always one of them. */
+/** The codes a range will be cut into: searches that minimise an error need to know. */
+export interface RangeTarget {
+  /** Number of levels: 256 for int8, 255 restricted, 128 reduced. */
+  readonly levels: number;
+  readonly symmetric: boolean;
+  /** How a range becomes levels, where they are not whole steps from zero. */
+  readonly lay?: (range: Range) => Grid;
+}
+
+/** The values that codes stand for: step * n for whole n in [low, high], zero one of them, unless `cell` says else. */
 export interface Grid {
   readonly step: number;
+  /** Outermost levels, in steps. */
   readonly low: number;
   readonly high: number;
+  /** Which cell a value of so many steps lies in; default: the nearest whole number. */
+  readonly cell?: (steps: number) => number;
 }
 
 /** The grid that a range becomes, as affine quantization lays it: the zero point is a whole code. */
-export function gridOf({ min, max }: Range, { levels, symmetric }: RangeTarget): Grid {
+export function gridOf(range: Range, { levels, symmetric, lay }: RangeTarget): Grid {
+  if (lay) return lay(range);
+  const { min, max } = range;
   if (symmetric) {
     const high = Math.ceil(levels / 2) - 1;
     return { step: Math.max(-min, max) / high, low: high + 1 - levels, high };
