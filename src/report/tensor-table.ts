@@ -4,8 +4,9 @@ import { formatBytes, formatCount, formatRatio } from './units.ts';
 
 type Tensors = readonly QuantizedWeightRecord[];
 
-/** Codes, scales and zero points together. */
-const storedBytes = (t: QuantizedWeightRecord) => t.codeBytes + t.scaleBytes + t.zeroPointBytes;
+/** Codes, scales, zero points, learned levels and what is added to them. */
+const storedBytes = (t: QuantizedWeightRecord) =>
+  t.codeBytes + t.scaleBytes + t.zeroPointBytes + (t.bookBytes ?? 0) + (t.extraBytes ?? 0);
 
 /** Tensors below this keep most of their cost in scales: they are counted apart. */
 const largeTensorValues = 4096;

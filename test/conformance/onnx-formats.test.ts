@@ -1,6 +1,6 @@
 import * as web from 'onnxruntime-web';
 import { describe, expect, test } from 'vitest';
-import { formats, type NumberFormat } from '../../src/numerics/index.ts';
+import { compositeBits, formats, type NumberFormat } from '../../src/numerics/index.ts';
 import { type Case, differentBits, roundTrips } from '../onnx-weights.ts';
 
 /**
@@ -49,12 +49,27 @@ const schemes = [
   ...['nf4/16+double', 'int4/16:asymmetric+double', 'nf4/7x5+double', 'nf4/channel+double'],
   ...['nf4/16+outliers=1%', 'kmeans4/channel+outliers=3sd', 'int3/channel+columns=1', 'int2/16+lowrank=3'],
   'nf4/16+double+outliers=2%+lowrank=2',
+  ...['int4/16:scale=float16', 'nf4/16:scale=bfloat16', 'int8/channel:pot', 'nf4/16:scale=float8e8m0'],
+  ...['int3/16:asymmetric,scale=float8e4m3fn', 'int4/7x5:scale=float8e5m2'],
 ];
 
 describe('every operator, every part of a scheme', () => {
   test.each(schemes)('%s', async (text) => {
     const trips = await roundTrips(operators.map((operator) => ({ ...operator, text })));
     expect(trips.filter((trip) => differentBits(trip) > 0).map(({ label }) => label)).toEqual([]);
+  });
+
+  test('the record counts every stored byte', async () => {
+    const trips = await roundTrips(
+      operators.slice(0, 3).flatMap((operator) => schemes.map((text) => ({ ...operator, text }))),
+    );
+    for (const { label, bytes, stored } of trips) {
+      // Powers of two take one byte each here.
+      if (stored.scheme.powerOfTwo) continue;
+      // Each part fills its last byte, in every region of its own.
+      const least = compositeBits(stored).total / 8;
+      expect([label, bytes >= Math.floor(least) && bytes < least + 24]).toEqual([label, true]);
+    }
   });
 
   test('the WebAssembly engine too', async () => {

@@ -14,6 +14,13 @@ export interface WeightQuantizer {
   readonly byRows?: boolean;
 }
 
+/**
+ * float-at-load: real when the model is loaded, so memory and speed are those of float.
+ * unpacked-each-run: stays packed in memory, and is made real on every run.
+ * few-bits: stays packed in memory, and a kernel computes with it.
+ */
+export type WeightRun = 'float-at-load' | 'unpacked-each-run' | 'few-bits';
+
 /** One constant that now takes fewer bits, with every byte it costs. */
 export interface QuantizedWeightRecord {
   readonly name: string;
@@ -31,6 +38,8 @@ export interface QuantizedWeightRecord {
   readonly bookBytes?: number;
   /** What is added to the codes: outliers, low-rank products. */
   readonly extraBytes?: number;
+  /** What ONNX Runtime does with it; absent where a preset's notes say it. */
+  readonly runs?: WeightRun;
 }
 
 /** A node that could have been a candidate but stays as it was, and why, in words for the user. */

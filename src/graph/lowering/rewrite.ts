@@ -12,6 +12,7 @@ import type {
   NodeFilter,
   QuantizedWeightRecord,
   WeightQuantizer,
+  WeightRun,
 } from './lowering.ts';
 import { constantIn, type FoundConstant, NameSupply, reindexHolders, type Scope, scopesOf } from './scope.ts';
 
@@ -105,6 +106,7 @@ export class Rewrite {
     readonly quantizer: WeightQuantizer;
     /** Another shape of the same values, when the scheme speaks of it. */
     readonly view?: Weight;
+    readonly runs?: WeightRun;
   }): CodedNames {
     const { name, found, scheme, layout, node, quantizer } = request;
     const { owner } = found;
@@ -115,7 +117,7 @@ export class Rewrite {
     if (known !== undefined) return known;
     const weight = request.view ?? found.weight;
     const coded = codeWeight({ name, node, weight, scheme, layout, quantizer, cache: this.#cache });
-    this.record(coded.record);
+    this.record({ ...coded.record, ...(request.runs && { runs: request.runs }) });
     const names: CodedNames = {
       codes: this.addConstant(owner, `${name}_codes`, coded.codes),
       scale: this.addConstant(owner, `${name}_scale`, coded.scale),

@@ -21,7 +21,11 @@ export interface Product {
 }
 
 /** Reads a MatMul or Gemm; a string says why it stays float. */
-export function productOf(context: WeightOnlyContext, scope: Scope, node: Node): Product | string {
+export function productOf(
+  context: Pick<WeightOnlyContext, 'rewrite'>,
+  scope: Scope,
+  node: Node,
+): Product | string {
   const { rewrite } = context;
   if (node.kind === 'Gemm') {
     const gemm = gemmOperands(rewrite, scope, node);

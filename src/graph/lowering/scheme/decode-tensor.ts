@@ -1,8 +1,10 @@
 import { formats, type NumberFormat, type Scheme } from '../../../numerics/index.ts';
+import { byteLengthOf } from '../../../tensor/index.ts';
 import { type BitPlane, bitPlanes, planeLength, planeTable } from './bit-planes.ts';
 import { type RegionParts, unitsOf } from './encode-regions.ts';
 import type { NodeWriter } from './node-writer.ts';
 import type { Region, Regions } from './regions.ts';
+import { storedScaleOf } from './stored-scale.ts';
 
 /** A quantized tensor whose parts are computed when they are read. */
 export interface StoredTensor {
@@ -103,10 +105,20 @@ function unscaled(context: RegionContext, units: number): string {
 
 function scaleOf({ writer, stored, region, count }: RegionContext): string {
   if (stored.scaleOf) return stored.scaleOf(region);
-  count.scales += 4 * region.blocks;
-  return writer.constant('scale', 'float32', [region.blocks, 1], async () =>
-    bytes((await partsOf(stored, region)).scale),
+  const type = storedScaleOf(stored.scheme);
+  const shape = [region.blocks, 1];
+  count.scales += byteLengthOf(type.dtype, region.blocks);
+  const scale = writer.constant('scale', type.dtype, shape, async () =>
+    type.encode((await partsOf(stored, region)).scale),
   );
+  const real = type.decode(writer, scale);
+  const { above } = type;
+  if (above === undefined) return real;
+  count.scales += 4;
+  const whole = writer.constant('tensor_scale', 'float32', [], async () =>
+    bytes(Float32Array.of(above((await partsOf(stored, region)).scale))),
+  );
+  return writer.add('Mul', [real, whole]);
 }
 
 /** Zero points [blocks, 1], one number for all, or undefined where they are 0. */

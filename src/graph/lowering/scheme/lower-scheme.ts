@@ -22,7 +22,9 @@ import { decodeComposite, noSizes, sizesOf } from './decode-composite.ts';
 import type { ByteCount } from './decode-tensor.ts';
 import { type CompositeParts, encodeComposite, scaleRegionsOf } from './encode-composite.ts';
 import { NodeWriter } from './node-writer.ts';
+import { type PackingOptions, packProduct, type SchemeCarrier } from './packed-products.ts';
 import { regionsOf } from './regions.ts';
+import { runNotes } from './run-notes.ts';
 import { type WeightInput, type WeightView, weightInputs } from './weight-inputs.ts';
 
 /** Gives one weight its codes and whatever its scheme keeps beside them. Injected by the pipeline. */
@@ -40,6 +42,13 @@ export interface SchemeOptions {
   readonly filter?: NodeFilter;
   /** What every weight is stored as. */
   readonly request: SchemeRequest;
+  /**
+   * auto (default): operators of com.microsoft that compute with packed weights where they hold the scheme exactly
+   * and are no slower than float. standard: ai.onnx alone. packed: whatever keeps weights packed in memory.
+   */
+  readonly carrier?: SchemeCarrier;
+  /** MatMulNBits: 4 rounds activations to int8, 0 (default) computes in float. */
+  readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4;
 }
 
 /** Weights of fewer values save nothing worth the operators. */
@@ -62,9 +71,17 @@ export async function lowerScheme(model: Model, options: SchemeOptions): Promise
   await requireOpset(model, OPSET);
   const rewrite = new Rewrite(model, options.filter);
   const context: Context = { ...options, rewrite, format, cache: new OneTensorCache(), made: new Map() };
+  const packing: PackingOptions = {
+    rewrite,
+    carrier: options.carrier ?? 'auto',
+    accuracyLevel: options.accuracyLevel ?? 0,
+    schemeAt: (axes) => schemeAt(options.request, axes),
+    quantizer: async (weight) => (await options.quantizer({ ...weight, ...rangeOf(options) })).base,
+  };
   for (const { scope, node } of rewrite.nodes()) {
     const inputs = weightInputs[node.kind];
     if (inputs === undefined || !rewrite.allows(node)) continue;
+    if (packProduct(packing, scope, node)) continue;
     let done = false;
     let why: string | undefined;
     for (const input of inputs) {
@@ -74,8 +91,11 @@ export async function lowerScheme(model: Model, options: SchemeOptions): Promise
     }
     if (!done && why !== undefined && why !== '') rewrite.keep(node, why);
   }
-  return rewrite.finish();
+  const result = await rewrite.finish();
+  return { ...result, notes: [...result.notes, ...runNotes(result.quantized)] };
 }
+
+const rangeOf = ({ request: { range } }: SchemeOptions) => (range === undefined ? {} : { range });
 
 /** @throws format/too-many-levels for formats that an index of 8 bits cannot tell apart. */
 export function checkIndexable(format: FormatName): void {
@@ -166,6 +186,7 @@ async function decodedWeight(
     codeBytes: count.codes,
     scaleBytes: count.scales,
     zeroPointBytes: count.zeroPoints,
+    runs: 'float-at-load',
     ...(count.books > 0 && { bookBytes: count.books }),
     ...(count.extras > 0 && { extraBytes: count.extras }),
   });
