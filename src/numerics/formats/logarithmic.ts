@@ -44,7 +44,7 @@ export function additivePowers(bits: number): number[] {
  * 64 together. Fewer leave gaps at the peak, more do not reach down to small values. The more bits, the finer; at
  * 3 bits a base below 2 only loses.
  */
-const LEVELS_PER_OCTAVE = { 3: 1, 4: 2, 5: 4, 6: 6, 7: 12, 8: 20 } as const;
+const LEVELS_PER_OCTAVE = { 3: 1, 4: 2, 5: 4, 6: 6, 7: 12, 8: 21 } as const;
 
 const pot = (bits: number) =>
   levelFormat({
