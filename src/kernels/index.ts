@@ -15,6 +15,7 @@ export * from './kernels.ts';
 export * from './levels.ref.ts';
 export * from './measure.ref.ts';
 export * from './nearest-level.ref.ts';
+export * from './nearest-sum.ref.ts';
 export * from './nearest-vector.ref.ts';
 export * from './power-of-two-float.ts';
 export * from './quantize-affine.ref.ts';

@@ -8,6 +8,8 @@ import { type MeasureKernel, measureReference } from './measure.ref.ts';
 import { createMeasureKernel } from './measure.wasm.ts';
 import { type NearestLevelKernel, nearestLevelReference } from './nearest-level.ref.ts';
 import { createNearestLevelKernel } from './nearest-level.wasm.ts';
+import { type NearestSumKernel, nearestSumReference } from './nearest-sum.ref.ts';
+import { createNearestSumKernel } from './nearest-sum.wasm.ts';
 import { type NearestVectorKernel, nearestVectorReference } from './nearest-vector.ref.ts';
 import { createNearestVectorKernel } from './nearest-vector.wasm.ts';
 
@@ -18,6 +20,7 @@ export interface Kernels {
   readonly levels: LevelKernel;
   readonly measure: MeasureKernel;
   readonly nearestLevel: NearestLevelKernel;
+  readonly nearestSum: NearestSumKernel;
   readonly nearestVector: NearestVectorKernel;
 }
 
@@ -27,6 +30,7 @@ export const referenceKernels: Kernels = {
   levels: levelReference,
   measure: measureReference,
   nearestLevel: nearestLevelReference,
+  nearestSum: nearestSumReference,
   nearestVector: nearestVectorReference,
 };
 
@@ -36,15 +40,16 @@ let loaded: Kernels = referenceKernels;
 /** The SIMD kernels, compiled at the first call and never at import. */
 export function kernels(): Promise<Kernels> {
   loading ??= (async () => {
-    const [affine, convert, levels, measure, nearestLevel, nearestVector] = await Promise.all([
+    const [affine, convert, levels, measure, nearestLevel, nearestSum, nearestVector] = await Promise.all([
       createAffineKernel(),
       createConvertKernel(),
       createLevelKernel(),
       createMeasureKernel(),
       createNearestLevelKernel(),
+      createNearestSumKernel(),
       createNearestVectorKernel(),
     ]);
-    loaded = { affine, convert, levels, measure, nearestLevel, nearestVector };
+    loaded = { affine, convert, levels, measure, nearestLevel, nearestSum, nearestVector };
     return loaded;
   })();
   return loading;

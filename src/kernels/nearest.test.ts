@@ -99,3 +99,47 @@ test('of equally near vectors the first', () => {
     expect([...codes]).toEqual([0, 0, 0, 1, 2]);
   }
 });
+
+test.each([
+  [1, 4, 4],
+  [2, 16, 16],
+  [4, 256, 16],
+  [8, 256, 256],
+  [3, 5, 20],
+])('row minima of sums in %i dimensions, %i x %i: as the twin', (unit, rows, columns) => {
+  const A = bell(rows * unit, 3);
+  const B = bell(columns * unit, 4).map((x) => x / 3);
+  const dot = (a: Float32Array, i: number, b: Float32Array, j: number) => {
+    let sum = 0;
+    for (let d = 0; d < unit; d++) sum += a[i * unit + d]! * b[j * unit + d]!;
+    return sum;
+  };
+  const squareA = Float32Array.from({ length: rows }, (_, i) => dot(A, i, A, i));
+  const squareB = Float32Array.from({ length: columns }, (_, i) => dot(B, i, B, i));
+  const table = Float32Array.from(
+    { length: rows * columns },
+    (_, i) => squareB[i % columns]! + 2 * dot(A, Math.floor(i / columns), B, i % columns),
+  );
+  const radius = Math.fround(Math.sqrt(Math.max(...squareB)) * (1 + 2 ** -20));
+  const largest = Math.fround(Math.max(...squareA) + Math.max(...squareB));
+  const tables = { unit, A, B, squareA, table, radius, largest };
+  const count = 150;
+  const vectors = bell(count * unit, 5);
+  const [got, wanted] = [new Float32Array(count * rows), new Float32Array(count * rows)];
+  simd.nearestSum.rowMinima(vectors, tables, got);
+  referenceKernels.nearestSum.rowMinima(vectors, tables, wanted);
+  expect(got).toEqual(wanted);
+  for (let i = 0; i < count; i++) {
+    let least = Number.POSITIVE_INFINITY;
+    for (let a = 0; a < rows; a++) {
+      for (let b = 0; b < columns; b++) {
+        let off = 0;
+        for (let d = 0; d < unit; d++)
+          off += (vectors[i * unit + d]! - A[a * unit + d]! - B[b * unit + d]!) ** 2;
+        least = Math.min(least, off);
+      }
+    }
+    const found = Math.min(...wanted.subarray(i * rows, (i + 1) * rows));
+    expect(Math.abs(found - least)).toBeLessThan(2 ** -17 * (largest + 40));
+  }
+});

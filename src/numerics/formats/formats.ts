@@ -10,6 +10,7 @@ import { midRiseFormats } from './mid-rise.ts';
 import { normalFloats } from './normal-floats.ts';
 import type { NumberFormat } from './number-format.ts';
 import { smallFloatFormats } from './small-floats.ts';
+import { vectorBooks } from './vector-books.ts';
 
 /** Every number format by name. To add one: a row in the file of its family; the conformance suite tests the rest. */
 export const formats = {
@@ -24,6 +25,7 @@ export const formats = {
   ...logarithmicFormats,
   ...binaryAndTernary,
   ...codeBooks,
+  ...vectorBooks,
 } as const satisfies Record<string, NumberFormat>;
 
 /** A row of `formats`. */
