@@ -3,6 +3,10 @@
  * are ratios within one run, against the float model or a rival.
  */
 const benches: Readonly<Record<string, { readonly what: string; readonly run: () => Promise<unknown> }>> = {
+  'rate-distortion': {
+    what: 'every number format on three trained models: bits per weight against SQNR and the task; schemes may be named',
+    run: () => import('./rate-distortion.ts'),
+  },
   'onnx-accuracy': {
     what: 'static int8: top-1 of float, per-channel, per-tensor, per-tensor with equalization and bias correction',
     run: () => import('./onnx-accuracy.ts'),
@@ -22,6 +26,14 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: ()
   'onnx-calibration': {
     what: 'time and peak memory of static int8 with 100 and 1,000 pictures, beside onnxruntime.quantization',
     run: () => import('./onnx-calibration.ts'),
+  },
+  formats: {
+    what: 'MB/s of float32 of every format of at most 8 bits: encode, decode, plain loops; formats may be named',
+    run: () => import('./formats.ts'),
+  },
+  composite: {
+    what: 'scales of scales, outliers, low rank on a matrix of lm-35m and of sst2-encoder: bits per weight, SQNR',
+    run: () => import('./composite.ts'),
   },
   gguf: {
     what: 'file to file against llama_model_quantize, same threads, by file type; equal tensors in reference search',

@@ -9,3 +9,4 @@ export * from './onnx/index.ts';
 export * from './passes/index.ts';
 export * from './value.ts';
 export * from './weight.ts';
+export * from './weight-views.ts';

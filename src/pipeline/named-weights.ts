@@ -1,5 +1,5 @@
 import { openSafetensors, openSafetensorsFolder, type TensorSource } from '../files/index.ts';
-import { loadWeight, type Model, type Node, type Weight } from '../graph/index.ts';
+import { loadWeight, type Model, weightViews } from '../graph/index.ts';
 import {
   type BlockFormatName,
   blockFormats,
@@ -51,7 +51,7 @@ export async function openNamedWeights(input: ModelInput): Promise<NamedWeights>
   if (typeof input === 'string') await place.source.close?.();
   if (place.kind === 'other') {
     const { model, file, close } = await openModel(input);
-    return { file, weights: initializers(model), close };
+    return { file, weights: ofGraph(model), close };
   }
   const { model, file, close } = await openWeights(input);
   return { file, weights: stored(model.tensors), close };
@@ -101,63 +101,13 @@ function stored(tensors: Iterable<TensorSource>): NamedWeight[] {
   });
 }
 
-/** Where operators keep weights, and how those are seen as [rows, columns]. */
-interface Place {
-  readonly input: number;
-  readonly dims: (shape: readonly number[]) => readonly number[];
-  readonly axes: (node: Node, rank: number) => NamedWeight['axes'];
-}
-
-const asItIs = (shape: readonly number[]) => shape;
-const rowsFirst = () => ({ channel: 0, group: 1 });
-const flat = (shape: readonly number[]) => [shape[0]!, elementCount(shape.slice(1))];
-const gates = (shape: readonly number[]) => [elementCount(shape.slice(0, -1)), shape.at(-1)!];
-const places: Readonly<Record<string, readonly Place[]>> = {
-  Conv: [{ input: 1, dims: flat, axes: rowsFirst }],
-  MatMul: [{ input: 1, dims: asItIs, axes: (_, rank) => ({ channel: rank - 1, group: rank - 2 }) }],
-  Gemm: [
-    {
-      input: 1,
-      dims: asItIs,
-      axes: (node) => (node.int('transB', 0) === 0 ? { channel: 1, group: 0 } : rowsFirst()),
-    },
-  ],
-  Gather: [{ input: 0, dims: asItIs, axes: rowsFirst }],
-  ...Object.fromEntries(
-    ['LSTM', 'GRU', 'RNN'].map((op) => [
-      op,
-      [1, 2].map((input) => ({ input, dims: gates, axes: rowsFirst })),
-    ]),
-  ),
-};
-
-function initializers(model: Model): NamedWeight[] {
-  const { graph } = model;
-  const found = new Map<string, NamedWeight>();
-  const add = (name: string, weight: Weight, dims: readonly number[], axes: NamedWeight['axes']) =>
-    found.set(name, {
-      name,
-      shape: weight.dims,
-      dims,
-      axes,
-      type: weight.dtype,
-      read: async () => toFloat32(await loadWeight(weight)),
-    });
-  for (const node of graph.nodes) {
-    for (const { input, dims, axes } of places[node.kind] ?? []) {
-      const name = node.inputs[input] ?? '';
-      const weight = graph.initializers.get(name);
-      if (weight === undefined || weight.dtype === 'string' || dtypes[weight.dtype].kind !== 'float')
-        continue;
-      if (weight.dims.length < 2 || elementCount(weight.dims) === 0) continue;
-      add(name, weight as Weight, dims(weight.dims), axes(node, weight.dims.length));
-    }
-  }
-  for (const [name, weight] of graph.initializers) {
-    if (found.has(name) || weight.dtype === 'string' || dtypes[weight.dtype].kind !== 'float') continue;
-    if (elementCount(weight.dims) === 0) continue;
-    const dims = weight.dims.length === 0 ? [1] : weight.dims;
-    add(name, weight as Weight, dims, { channel: Math.max(0, dims.length - 2), group: dims.length - 1 });
-  }
-  return [...found.values()];
+function ofGraph(model: Model): NamedWeight[] {
+  return weightViews(model.graph).map(({ name, weight, dims, axes }) => ({
+    name,
+    shape: weight.dims,
+    dims,
+    axes,
+    type: weight.dtype,
+    read: async () => toFloat32(await loadWeight(weight)),
+  }));
 }
