@@ -38,6 +38,15 @@ const granularities: readonly Granularity[] = [
   perBlock(1, 5),
 ];
 
+/** Books of vectors are learned slowly: fewer blocks, one granularity of each kind. */
+const forVectors: readonly Granularity[] = [
+  perTensor,
+  perToken,
+  perChannel(1),
+  perGroup(2, 11),
+  perBlock(3, 8),
+];
+
 /** Which block the value [a, b, c] belongs to. */
 function blockOf(granularity: Granularity, index: readonly [number, number, number]): string {
   const [a, b, c] = index;
@@ -75,7 +84,8 @@ describe.each(Object.keys(formats) as FormatName[])('%s', (name) => {
     const fits = (g: Granularity) =>
       format.block === 'free' || (g.kind === 'per-group' && g.size === format.block);
     const own: Granularity[] = format.block === 'free' ? [] : [perGroup(2, format.block)];
-    for (const granularity of [...granularities, ...own].filter(fits)) {
+    const all = format.unit > 1 ? forVectors : granularities;
+    for (const granularity of [...all, ...own].filter(fits)) {
       // Only integers have zero points.
       for (const symmetric of format.kind === 'integer' ? [true, false] : [true]) {
         const what = JSON.stringify({ name, granularity, symmetric });
