@@ -1,4 +1,5 @@
 import { signFormat } from './sign-format.ts';
+import { ternaryMagnitude } from './ternary-magnitude.ts';
 
 /**
  * The magnitude of least (weighted) squared error for signs: the mean magnitude.
@@ -13,50 +14,6 @@ export function meanMagnitude(values: Float32Array, importance?: Float32Array): 
     weight += w;
   }
   return weight > 0 ? sum / weight : 0;
-}
-
-/**
- * The magnitude of least (weighted) squared error for -a, 0, a. With the values of a set S at +-a and the rest at 0
- * the best a is the mean magnitude m of S, and the error falls by weight(S) m^2. For any a the values beyond a/2
- * belong to S, so S is always the largest magnitudes: sorting and one pass over all of them finds the optimum. The
- * paper takes 0.7 times the mean magnitude as the threshold in its place, which is best for uniform values only.
- */
-export function ternaryMagnitude(values: Float32Array, importance?: Float32Array): number {
-  return importance ? weighedMagnitude(values, importance) : plainMagnitude(values);
-}
-
-function plainMagnitude(values: Float32Array): number {
-  const magnitudes = values.map(Math.abs).sort();
-  let sum = 0;
-  let most = 0;
-  let best = 0;
-  for (let taken = 1; taken <= magnitudes.length; taken++) {
-    sum += magnitudes[magnitudes.length - taken]!;
-    const gain = (sum * sum) / taken;
-    if (gain > most) {
-      most = gain;
-      best = sum / taken;
-    }
-  }
-  return best;
-}
-
-function weighedMagnitude(values: Float32Array, importance: Float32Array): number {
-  const order = [...values.keys()].sort((a, b) => Math.abs(values[b]!) - Math.abs(values[a]!));
-  let sum = 0;
-  let weight = 0;
-  let most = 0;
-  let best = 0;
-  for (const i of order) {
-    sum += importance[i]! * Math.abs(values[i]!);
-    weight += importance[i]!;
-    const gain = weight > 0 ? (sum * sum) / weight : 0;
-    if (gain > most) {
-      most = gain;
-      best = sum / weight;
-    }
-  }
-  return best;
 }
 
 /** Signs with one magnitude per block. */

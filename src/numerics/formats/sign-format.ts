@@ -1,7 +1,7 @@
-import { TINY } from '../../kernels/index.ts';
+import { countBelow, kernels, kernelsNow, type LevelTable, TINY } from '../../kernels/index.ts';
 import { storedScale } from '../affine.ts';
+import { eachBlock } from './each-block.ts';
 import type { FormatFamilyName } from './format-families.ts';
-import { eachBlock } from './level-format.ts';
 import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
 
@@ -28,7 +28,10 @@ export function signFormat(row: SignRow): NumberFormat {
   const { zero } = row;
   const bits = zero ? 2 : 1;
   const table = Float32Array.from(zero ? [-1, 0, 1, Number.NaN] : [-1, 1]);
-  const codeOf = zero ? (x: number) => (x > 0.5 ? 2 : x < -0.5 ? 0 : 1) : (x: number) => (x < 0 ? 0 : 1);
+  // Values strictly above a threshold get the next code. Just below -1/2 and below 0, so that ties go up to 0.
+  const levels: LevelTable = zero
+    ? { thresholds: Float32Array.of(-0.5 - 2 ** -24, 0.5), codes: Uint8Array.of(0, 1, 2) }
+    : { thresholds: Float32Array.of(-(2 ** -149)), codes: Uint8Array.of(0, 1) };
 
   const scaleOf = (values: Float32Array, importance: Float32Array | undefined, choice: FitChoice) => {
     const scale = row.scaleOf(values, importance);
@@ -67,7 +70,7 @@ export function signFormat(row: SignRow): NumberFormat {
       minCode: 0,
       maxCode: 2 ** bits - 1,
     }),
-    round: (values, at, params) => codeOf(f(values[at]! / params.scale)),
+    round: (values, at, params) => countBelow(f(values[at]! / params.scale), levels.thresholds),
     value(code, params, _unit, out, at) {
       out[at] = table[code]! * params.scale;
     },
@@ -77,20 +80,16 @@ export function signFormat(row: SignRow): NumberFormat {
 
     async encode(values, layout, importance, choice = {}) {
       const scale = new Float32Array(layout.rows * Math.ceil(layout.length / layout.block));
-      const codes = new Uint8Array(values.length);
       eachBlock(layout, (from, to, at) => {
-        const step = scaleOf(values.subarray(from, to), importance?.subarray(from, to), choice);
-        scale[at] = step;
-        for (let i = from; i < to; i++) codes[i] = codeOf(f(values[i]! / step));
+        scale[at] = scaleOf(values.subarray(from, to), importance?.subarray(from, to), choice);
       });
+      const codes = new Uint8Array(values.length);
+      (await kernels()).levels.encodeLevels(values, layout, scale, levels, codes);
       return { codes, scale };
     },
     decode({ codes, scale }, layout) {
       const out = new Float32Array(codes.length);
-      eachBlock(layout, (from, to, at) => {
-        const step = scale[at]!;
-        for (let i = from; i < to; i++) out[i] = table[codes[i]!]! * step;
-      });
+      kernelsNow().levels.decode(codes as Uint8Array, layout, scale, table, out);
       return out;
     },
   };
