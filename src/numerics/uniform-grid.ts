@@ -29,6 +29,8 @@ export interface Range {
 
 /** Beyond so many steps a float32 zero point would itself be rounded by an eighth of a step. */
 const FURTHEST_REAL_ZERO = 2 ** 20;
+/** Ends of a range with a real zero point, whose rounding must not carry them beyond float32. */
+const FURTHEST = f(3.4028234663852886e38 * (1 - 2 ** -16));
 
 /** Outermost level of codes around a fixed zero point, in steps; 1 bit has none above zero, its one level is 1. */
 export function reachOf({ cells, codes }: UniformGrid): number {
@@ -51,21 +53,22 @@ export function overRange(grid: UniformGrid, range: Range): ScaleAndZero {
   if (cells.shape === 'tread') return affineFromRange(range, codes, { ...choice, symmetric: fixedZero });
   const largest = Math.max(-Math.min(0, f(range.min)), f(range.max));
   const reach = reachOf(grid);
-  const scale = largest < TINY ? 1 : storedScale(f(largest / reach), reach, choice);
+  const scale = largest < TINY ? 1 : storedScale(f(largest / reach), Math.max(1, reach), choice);
   return { scale, zeroPoint: codes.symmetricZero };
 }
 
 /** With a real zero point the range need not hold 0, unless it is too narrow for its distance from 0. */
 function overRealRange({ codes, choice }: UniformGrid, { min, max }: Range): ScaleAndZero {
   const { minCode, maxCode } = codes;
-  let [low, high] = [f(min), f(max)];
+  let [low, high] = [Math.max(-FURTHEST, f(min)), Math.min(FURTHEST, f(max))];
   if (Math.max(-low, high) < TINY) return { scale: 1, zeroPoint: Math.max(minCode, Math.min(maxCode, 0)) };
   const span = maxCode - minCode;
   if (!((high - low) * FURTHEST_REAL_ZERO > Math.max(Math.abs(low), Math.abs(high)) * span))
     [low, high] = [Math.min(0, low), Math.max(0, high)];
   const zeroOf = (scale: number) => f(minCode - f(low / scale));
   const full = f((high - low) / span);
-  const scale = storedScale(full, stepsFrom(zeroOf(full), codes), choice);
+  // One step more: the zero point is rounded again under the stored scale.
+  const scale = storedScale(full, stepsFrom(zeroOf(full), codes) + 1, choice);
   return { scale, zeroPoint: zeroOf(scale) };
 }
 
@@ -73,7 +76,7 @@ function overRealRange({ codes, choice }: UniformGrid, { min, max }: Range): Sca
 export function nearestCode(grid: UniformGrid, value: number, { scale, zeroPoint }: ScaleAndZero): number {
   const { minCode, maxCode } = grid.codes;
   const code = cellOf(value, scale, zeroPoint, searchedCells(grid.cells), 0, 0);
-  return code < minCode ? minCode : code > maxCode ? maxCode : code;
+  return Math.max(minCode, Math.min(maxCode, code));
 }
 
 const plainCells = new WeakMap<Cells, Cells>();

@@ -77,7 +77,10 @@ export function uniformFormat(row: UniformRow): NumberFormat {
   /** Scale and zero point of the kernel, as they will be stored. */
   const kept = (grid: UniformGrid, scale: number, zero: number): ScaleAndZero => {
     if (grid.cells.shape !== 'tread')
-      return { scale: storedScale(scale, reachOf(grid), grid.choice), zeroPoint: grid.codes.symmetricZero };
+      return {
+        scale: storedScale(scale, Math.max(1, reachOf(grid)), grid.choice),
+        zeroPoint: grid.codes.symmetricZero,
+      };
     return { scale: storedScale(scale, stepsFrom(zero, grid.codes), grid.choice), zeroPoint: zero };
   };
 
@@ -148,7 +151,7 @@ export function uniformFormat(row: UniformRow): NumberFormat {
       const spec = kernelSpec(grid, choice);
       if (spec) {
         affine.fit(values, importance, layout, spec, scale, zero);
-        if (choice.scaleType)
+        if (choice.scaleType || cells.shape === 'rise')
           for (let i = 0; i < blocks; i++) scale[i] = kept(grid, scale[i]!, zero[i]!).scale;
         if (cells.shape !== 'tread') zero.fill(symmetricZero);
       } else {

@@ -106,7 +106,7 @@ function asStored(grid: UniformGrid, { scale, zeroPoint }: ScaleAndZero): ScaleA
   const { minCode, maxCode } = grid.codes;
   const zero = grid.cells.realZero ? zeroPoint : Math.max(minCode, Math.min(maxCode, Math.round(zeroPoint)));
   const [low, high] = outermostLevels(grid, zero);
-  return { scale: storedScale(scale, Math.max(-low, high), grid.choice), zeroPoint: zero };
+  return { scale: storedScale(scale, Math.max(1, -low, high), grid.choice), zeroPoint: zero };
 }
 
 /** Mean of |error|^p, in steps of the first scale's magnitude. */

@@ -3,20 +3,21 @@ import { type BinnedValues, divergence, leastTold } from './divergence.ts';
 import { type Grid, searchRange } from './range-grid.ts';
 import { extremes, type SearchRange } from './range-search.ts';
 
-/** Bins at each side of 0, as TensorRT has. */
-const BINS = 2048;
+/** Bins at each side of 0, as TensorRT has; fewer for few values, which else lie alone in their bins. */
+const MOST_BINS = 2048;
+const VALUES_PER_BIN = 8;
 
 /**
  * The range that loses least information: least Kullback-Leibler divergence between the values, counted in bins, and
  * what their codes can tell (Migacz, "8-bit inference with TensorRT", GTC 2017). See `divergence` for the sums and
  * for where we differ. Every value counts alike; ranges with fewer bins than codes are not tried, so that many bits
- * get the full range.
+ * and few values get the full range.
  */
 export const kl: SearchRange = (grid, values) => {
   const { min, max } = extremes(grid, values);
   const full = { min: Math.min(0, min), max: Math.max(0, max) };
   const largest = Math.max(-full.min, full.max);
-  const width = largest / BINS;
+  const width = largest / Math.min(MOST_BINS, Math.max(1, values.length / VALUES_PER_BIN));
   // Powers of two are few: the range that is asked for hardly matters.
   if (!(width > 2 ** -120) || hasPowerScale(grid.choice)) return overRange(grid, { min, max });
   const histogram = binned(values, full, width);

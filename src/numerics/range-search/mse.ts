@@ -12,8 +12,12 @@ import {
 } from '../uniform-grid.ts';
 import { extremes, type SearchRange } from './range-search.ts';
 
-/** Parts of the full range that are tried: from a little wider than it to a tenth. */
-const PARTS = Array.from({ length: 34 }, (_, i) => 1.12 * 0.93 ** i);
+/** Parts of the full range that are tried: from a little wider than it to a tenth, this ratio apart. */
+const WIDEST = 1.12;
+const RATIO = 0.93;
+const COARSE = 34;
+/** Then twice the neighbourhood of the best one, each time four times as closely. */
+const FINER = [1 / 4, 1 / 16];
 /** Least-squares passes after the best part is known; each can only lower the error. */
 const PASSES = 8;
 
@@ -33,11 +37,22 @@ export const mse: SearchRange = (grid, values, importance) => {
     return leastError(grid, values, importance, [full, ...parts]);
   }
   const middle = grid.cells.realZero ? (min + max) / 2 : 0;
-  const parts = PARTS.map((part) =>
-    overRange(grid, { min: middle + (min - middle) * part, max: middle + (max - middle) * part }),
-  );
-  let best = leastError(grid, values, importance, [full, ...parts]);
-  let least = squaredError(grid, values, importance, best);
+  let best = full;
+  let least = squaredError(grid, values, importance, full);
+  let bestPart = 1;
+  const attempt = (part: number) => {
+    const params = overRange(grid, {
+      min: middle + (min - middle) * part,
+      max: middle + (max - middle) * part,
+    });
+    const error = squaredError(grid, values, importance, params);
+    if (error < least) [best, least, bestPart] = [params, error, part];
+  };
+  for (let k = 0; k < COARSE; k++) attempt(WIDEST * RATIO ** k);
+  for (const finer of FINER) {
+    const centre = bestPart;
+    for (let k = -3; k <= 3; k++) if (k !== 0) attempt(centre * RATIO ** (k * finer));
+  }
   for (let pass = 0; pass < PASSES; pass++) {
     const fitted = leastSquares(grid, values, importance, best);
     const error = fitted ? squaredError(grid, values, importance, fitted) : least;
@@ -73,5 +88,5 @@ function leastSquares(
   if (!(Math.abs(slope) > 0 && Number.isFinite(slope))) return undefined;
   const zeroPoint = real ? Math.fround(params.zeroPoint + sumL / n - sumX / n / slope) : params.zeroPoint;
   const [low, high] = outermostLevels(grid, zeroPoint);
-  return { scale: storedScale(slope, Math.max(-low, high), grid.choice), zeroPoint };
+  return { scale: storedScale(slope, Math.max(1, -low, high), grid.choice), zeroPoint };
 }
