@@ -48,8 +48,14 @@ function accuracyLevel({ preset, capabilities }: LowerRequest): 0 | 4 {
   return formats[preset.weights.format].bits === 8 && capabilities.vnni === false ? 0 : 4;
 }
 
-const scheme: Lower = ({ context, preset, model, filter }) =>
-  lowerScheme(model, { filter, quantizer: schemeQuantizer(context), request: preset.scheme! });
+const scheme: Lower = ({ context, preset, recipe, model, filter }) =>
+  lowerScheme(model, {
+    filter,
+    quantizer: schemeQuantizer(context),
+    request: preset.scheme!,
+    carrier: recipe.carrier,
+    accuracyLevel: recipe.accuracyLevel ?? 0,
+  });
 
 const float16: Lower = async (request) => {
   const { model, filter } = request;

@@ -104,6 +104,12 @@ export const recipeSchema = z.strictObject({
     .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3), z.literal(4)])
     .optional()
     .describe('MatMulNBits: 4 computes in int8, 0 in float; default: by this CPU.'),
+  carrier: z
+    .enum(['auto', 'standard', 'packed'])
+    .default('auto')
+    .describe(
+      'Formats: operators that compute with packed weights where no slower than float; standard operators alone; or whatever stays packed in memory.',
+    ),
   keep: z
     .array(z.string())
     .default([])
