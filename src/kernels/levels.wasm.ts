@@ -1,5 +1,5 @@
 import type { BlockLayout } from './affine.ref.ts';
-import { type BlockPiece, blockPieces } from './block-pieces.ts';
+import { blockPieces } from './block-pieces.ts';
 import { loadKernel } from './kernel-module.ts';
 import { countBelow, type LevelKernel, type LevelTable } from './levels.ref.ts';
 import type { SmallFloat } from './small-float.ts';
@@ -130,20 +130,21 @@ export async function createLevelKernel(): Promise<LevelKernel> {
 
   return {
     range(values, layout, low, high) {
-      low.fill(0);
-      high.fill(0);
-      const merge = (into: Float32Array, at: number, piece: BlockPiece, pick: typeof Math.min) => {
-        for (let i = 0, n = scalesOf(piece); i < n; i++) {
-          const s = piece.scaleFrom + i;
-          into[s] = pick(into[s]!, floats[at / 4 + i]!);
-        }
-      };
+      let last = -1;
       for (const piece of blockPieces(layout, TILE)) {
-        const { from, rows, length, block } = piece;
+        const { from, rows, length, block, scaleFrom } = piece;
+        const count = scalesOf(piece);
         putFloats(VALUES, values, from, rows * length);
         call.range(VALUES, LOW, HIGH, rows, length, block);
-        merge(low, LOW, piece, Math.min);
-        merge(high, HIGH, piece, Math.max);
+        if (scaleFrom === last) {
+          // One more part of a block that is longer than a tile.
+          low[last] = Math.min(low[last]!, floats[LOW / 4]!);
+          high[last] = Math.max(high[last]!, floats[HIGH / 4]!);
+        } else {
+          low.set(floats.subarray(LOW / 4, LOW / 4 + count), scaleFrom);
+          high.set(floats.subarray(HIGH / 4, HIGH / 4 + count), scaleFrom);
+          last = count === 1 ? scaleFrom : -1;
+        }
       }
     },
 

@@ -42,4 +42,9 @@ export function encodeE8m0(value: number, rounding: E8m0Rounding, saturate = tru
 }
 
 /** The value of one code, exact: 2^-127 to 2^127. */
-export const decodeE8m0 = (code: number): number => (code === E8M0_NAN ? Number.NaN : 2 ** (code - 127));
+export function decodeE8m0(code: number): number {
+  if (code === E8M0_NAN) return Number.NaN;
+  // 2^-127 is subnormal in float32; every other code is its exponent field.
+  scratchBits[0] = code === 0 ? 0x400000 : code << 23;
+  return scratch[0]!;
+}

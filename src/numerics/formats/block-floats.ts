@@ -40,15 +40,18 @@ const powerScale = (unit: number): BlockScale => ({
  * The conversion of MX 1.0, section 6.3: the shared exponent is floor(log2(largest magnitude)) - emax, elements
  * saturate. `unit`: the step that the element type itself has. mse tries the exponents beside it.
  */
-const microscaled = (elements: ScaledLevels, emax: number, unit = 1): ScaledLevels => ({
-  ...elements,
-  parts: [1, 2, 0.5],
-  needed(low, high) {
-    const magnitude = Math.max(-low, high);
-    return magnitude > 0 ? decodeE8m0(encodeE8m0(magnitude, 'down')) * 2 ** -emax * unit : 0;
-  },
-  stored: (needed) => (needed > 0 ? decodeE8m0(encodeE8m0(needed / unit, 'half-even')) * unit : unit),
-});
+function microscaled(elements: ScaledLevels, emax: number, unit = 1): ScaledLevels {
+  const shift = 2 ** -emax * unit;
+  return {
+    ...elements,
+    parts: [1, 2, 0.5],
+    needed(low, high) {
+      const magnitude = Math.max(-low, high);
+      return magnitude > 0 ? decodeE8m0(encodeE8m0(magnitude, 'down')) * shift : 0;
+    },
+    stored: (needed) => (needed > 0 ? decodeE8m0(encodeE8m0(needed / unit, 'half-even')) * unit : unit),
+  };
+}
 
 /** 32 small floats and a power of two. */
 function mxFloat(name: string, element: SmallFloatName, dtype: DType, what: string): NumberFormat {

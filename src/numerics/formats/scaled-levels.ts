@@ -43,13 +43,17 @@ export function scaledLevels(levels: ScaledLevels): Work {
     const low = new Float32Array(blocks);
     const high = new Float32Array(blocks);
     kernel.range(values, layout, low, high);
-    const full = new Float64Array(blocks);
-    for (let at = 0; at < blocks; at++) full[at] = levels.needed(low[at]!, high[at]!, choice);
-    const stored = (needed: number) => levels.stored(needed, choice);
     if (choice.range === 'mse') {
+      const full = new Float64Array(blocks);
+      for (let at = 0; at < blocks; at++) full[at] = levels.needed(low[at]!, high[at]!, choice);
+      const stored = (needed: number) => levels.stored(needed, choice);
       return leastErrorScales(kernel, levels, values, layout, importance, full, stored);
     }
-    return Float32Array.from(full, stored);
+    // In place of the largest values, which are not read again.
+    for (let at = 0; at < blocks; at++) {
+      high[at] = levels.stored(levels.needed(low[at]!, high[at]!, choice), choice);
+    }
+    return high;
   };
 
   return {

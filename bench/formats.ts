@@ -1,0 +1,110 @@
+import { type FormatName, formats, type NumberFormat, type RowLayout } from 'lowbit/numerics';
+import { seededRandom } from 'lowbit/tensor';
+import { publish, type Row } from './table.ts';
+
+/** A tile as `quantizeTensor` hands it to a format: 16 rows of 4,096 values, 256 KiB of float32. */
+const ROWS = 16;
+const LENGTH = 4096;
+const MEGABYTES = (ROWS * LENGTH * 4) / 1e6;
+/** Values that share a scale where the format leaves it open. */
+const GROUP = 64;
+/** A measurement is the best of the runs that begin within this time, at most so many of them. */
+const ENOUGH_MS = 150;
+const RUNS = 300;
+
+/** Bell-shaped values, the same in every run: sums of four uniform ones. */
+function weights(): Float32Array {
+  const random = seededRandom(1);
+  return Float32Array.from(
+    { length: ROWS * LENGTH },
+    () => 0.02 * (random() + random() + random() + random() - 2),
+  );
+}
+
+/** Megabytes of float32 per second, the best of several runs after one that warms up. */
+async function speed(megabytes: number, run: () => unknown): Promise<number> {
+  const began = performance.now();
+  await run();
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < RUNS && (i === 0 || performance.now() - began < ENOUGH_MS); i++) {
+    const start = performance.now();
+    await run();
+    best = Math.min(best, performance.now() - start);
+  }
+  return megabytes / (best / 1000);
+}
+
+/** The format's own fit, round and value, block by block in plain JavaScript. */
+function plainLoops(format: NumberFormat, values: Float32Array, { length, block }: RowLayout) {
+  const { unit } = format;
+  const out = new Float32Array(values.length);
+  const padded = new Float32Array(Math.ceil(block / unit) * unit);
+  const fitted: { from: number; to: number; params: ReturnType<NumberFormat['fit']>; codes: number[] }[] = [];
+  return {
+    encode() {
+      fitted.length = 0;
+      for (let row = 0; row < values.length; row += length) {
+        for (let from = row; from < row + length; from += block) {
+          const to = Math.min(from + block, row + length);
+          const params = format.fit(values.subarray(from, to), undefined, { range: 'min-max' });
+          const codes: number[] = [];
+          padded.fill(0);
+          padded.set(values.subarray(from, to));
+          for (let u = 0; u * unit < to - from; u++) codes.push(format.round(padded, u * unit, params, u));
+          fitted.push({ from, to, params, codes });
+        }
+      }
+    },
+    decode() {
+      for (const { from, to, params, codes } of fitted) {
+        for (const [u, code] of codes.entries()) format.value(code, params, u, padded, u * unit);
+        out.set(padded.subarray(0, to - from), from);
+      }
+    },
+  };
+}
+
+const mbs = (value: number) => value.toFixed(0);
+
+async function measure(format: NumberFormat, values: Float32Array): Promise<Row> {
+  const block = format.block === 'free' ? GROUP : format.block;
+  const layout = { rows: ROWS, length: LENGTH, block };
+  const tensorScale = format.tensorScale?.(values);
+  const shared = tensorScale === undefined ? {} : { tensorScale };
+  const encode = (choice: object) => () => format.encode(values, layout, undefined, { ...shared, ...choice });
+  const encoded = await encode({ range: 'min-max' })();
+  const plain = plainLoops(format, values, layout);
+  const full = await speed(MEGABYTES, encode({ range: 'min-max' }));
+  return {
+    format: format.name,
+    bits: String(format.bits / format.unit),
+    block: String(block),
+    'encode, min-max': mbs(full),
+    'encode, default range':
+      format.defaultRange === 'min-max'
+        ? mbs(full)
+        : `${mbs(await speed(MEGABYTES, encode({})))} (${format.defaultRange})`,
+    decode: mbs(await speed(MEGABYTES, () => format.decode(encoded, layout))),
+    'encode, plain loop': mbs(await speed(MEGABYTES, plain.encode)),
+    'decode, plain loop': mbs(await speed(MEGABYTES, plain.decode)),
+  };
+}
+
+/**
+ * Every format of at most 8 bits a value, one thread, through `encode` and `decode` of its row. Names of formats
+ * behind the bench's own choose some.
+ */
+export default async function run(): Promise<void> {
+  const wanted = process.argv.slice(3);
+  const values = weights();
+  const copy = new Float32Array(values.length);
+  const rows: Row[] = [{ format: 'memcpy', decode: mbs(await speed(MEGABYTES, () => copy.set(values))) }];
+  for (const name of Object.keys(formats) as FormatName[]) {
+    const format: NumberFormat = formats[name];
+    if (format.bits / format.unit > 8 || (wanted.length > 0 && !wanted.includes(name))) continue;
+    rows.push(await measure(format, values));
+    console.log(Object.values(rows.at(-1)!).join('  '));
+  }
+  console.log('\nMB of float32 per second, one thread.');
+  publish('formats', rows);
+}
