@@ -23,7 +23,14 @@ export function formatMenuText(entries: readonly MenuEntry[], options: MenuOptio
     const own = entries.filter((e) => e.family === family);
     const lines = linesOf(own);
     text.push(bold(family), ...wrap(`  ${own[0]!.about}`, width, '  '));
-    text.push(...wrap(`  Runs on: ${own[0]!.runs}. Needs: ${needsOf(own)}.`, width, '  ').map(faint));
+    const sameNeeds = same(own, (e) => e.needs);
+    const sameSource = same(own, (e) => e.source);
+    const facts = [
+      `Runs on: ${own[0]!.runs}.`,
+      ...(sameNeeds ? [`Needs: ${own[0]!.needs}.`] : []),
+      ...(sameSource ? [`Source: ${own[0]!.source}.`] : []),
+    ];
+    text.push(...wrap(`  ${facts.join(' ')}`, width, '  ').map(faint));
     const columns = [
       { title: '', cell: ({ first, last }: MenuLine) => `  ${pair(first.name, last.name)}` },
       {
@@ -41,7 +48,8 @@ export function formatMenuText(entries: readonly MenuEntry[], options: MenuOptio
         align: 'right' as const,
         cell: ({ first }: MenuLine) => (first.block === 'free' ? 'any' : String(first.block)),
       },
-      { title: 'source', cell: ({ first }: MenuLine) => first.source },
+      ...(sameNeeds ? [] : [{ title: 'needs', cell: ({ first }: MenuLine) => first.needs }]),
+      ...(sameSource ? [] : [{ title: 'source', cell: ({ first }: MenuLine) => first.source }]),
     ];
     text.push(...textTable(columns, lines, faint), '');
   }
@@ -98,20 +106,16 @@ function levelsText({ levels }: MenuEntry, { unit, hasZero }: FormatDetails): st
   return `${count}; zero is ${hasZero ? 'one of them' : 'none of them'}`;
 }
 
-function needsOf(entries: readonly MenuEntry[]): string {
-  const all = [...new Set(entries.map((e) => e.needs))];
-  return all.length === 1 ? all[0]! : 'see each';
-}
+const same = (entries: readonly MenuEntry[], of: (entry: MenuEntry) => string) =>
+  entries.every((entry) => of(entry) === of(entries[0]!));
 
 function linesOf(entries: readonly MenuEntry[]): MenuLine[] {
-  const lines: MenuLine[] = [];
+  const lines = new Map<string, MenuLine>();
   for (const entry of entries) {
-    const before = lines.at(-1);
-    const same = before && stem(before.last) === stem(entry) && before.last.source === entry.source;
-    if (same && entry.block === 'free') lines[lines.length - 1] = { first: before.first, last: entry };
-    else lines.push({ first: entry, last: entry });
+    const key = entry.block === 'free' ? `${stem(entry)} ${entry.source}` : entry.name;
+    lines.set(key, { first: lines.get(key)?.first ?? entry, last: entry });
   }
-  return lines;
+  return [...lines.values()];
 }
 
 /** The name without its number of bits; of a name without one, the name. */
