@@ -31,14 +31,14 @@ const scaleBits: Readonly<Record<ScaleType, number>> = {
   float8e5m2: 8,
 };
 
-/** A plain quantized tensor: packed codes, scales of the scheme's type, zero points as codes or floats, books as stored. */
+/** A plain quantized tensor: packed codes, scales of the scheme's type, zero points as codes or float32, books. */
 export function quantizedBits(q: QuantizedTensor): StoredBits {
   const format: NumberFormat = formats[q.scheme.format];
   const scaleType = scaleBits[q.scheme.scaleType ?? 'float32'];
   return summed(elementCount(q.dims), {
     codes: q.codes.length * format.bits,
     scales: q.scale.length * ownScaleBits(format, scaleType) + (format.tensorScale ? 32 : 0),
-    zeroPoints: (q.zeroPoint?.length ?? 0) * format.bits + (q.realZero?.length ?? 0) * scaleType,
+    zeroPoints: (q.zeroPoint?.length ?? 0) * format.bits + (q.realZero?.length ?? 0) * 32,
     books: (q.book?.length ?? 0) * bookEntryBits(q.scheme),
     outliers: 0,
     lowRank: 0,

@@ -2,8 +2,8 @@ import { TINY } from '../../kernels/index.ts';
 import { elementCount, fail } from '../../tensor/index.ts';
 import { encodedTiles } from '../encoded-tiles.ts';
 import { encodeFloat16 } from '../float-arrays.ts';
+import { eachBlock } from '../formats/each-block.ts';
 import { formats } from '../formats/formats.ts';
-import { eachBlock } from '../formats/level-format.ts';
 import type { NumberFormat } from '../formats/number-format.ts';
 import { dequantizeTensor, type QuantizeTensorOptions, quantizeTensor } from '../quantize-tensor.ts';
 import type { QuantizedTensor } from '../quantized-tensor.ts';
@@ -58,7 +58,10 @@ export async function quantizeComposite(
   if (double) {
     scales = await quantizeScales(scalesInUse(dense, base), double);
     const decoded = decodeScales(scales);
-    base = options.codes === 'first' ? { ...base, scale: decoded } : roundAgain(dense, base, decoded);
+    base =
+      options.codes === 'first'
+        ? { ...base, scale: decoded }
+        : await roundAgain(dense, base, decoded, options.roundUp);
   }
   if (!places && !product) return { scheme, base, ...(scales && { scales }) };
 
@@ -100,7 +103,7 @@ async function placesOf(
   const trimmed = await quantizeTensor(withZeros(values, loud), dims, plain, options);
   const format: NumberFormat = formats[plain.format];
   const rounded: QuantizedTensor =
-    format.block === 'free' ? roundAgain(values, trimmed, trimmed.scale) : trimmed;
+    format.block === 'free' ? await roundAgain(values, trimmed, trimmed.scale, options.roundUp) : trimmed;
   const back = dequantizeTensor(rounded);
   return chooseOutliers(values, dims, choice, { errors: weighted((i) => values[i]! - back[i]!) });
 }

@@ -128,13 +128,16 @@ test('scales that vanish make their block zero', async () => {
 });
 
 test('what has no scales to quantize is refused', async () => {
-  const refusal = (format: 'float16' | 'kmeans4') =>
+  const refusal = (format: 'float16' | 'kmeans4' | 'mxfp4') =>
     quantizeComposite(
       new Float32Array(32),
       [32],
       { format, symmetric: true, granularity: perGroup(0, 32), double: qlora },
       { name: 'w' },
     ).catch((error: Error) => error.message);
+  expect(await refusal('mxfp4')).toMatchInlineSnapshot(
+    `"The parts of the scheme do not fit w: mxfp4 has scales of few bits already. Change that part or leave it out."`,
+  );
   expect(await refusal('kmeans4')).toMatchInlineSnapshot(
     `"The parts of the scheme do not fit w: kmeans4 has no scales that could be quantized. Change that part or leave it out."`,
   );

@@ -144,6 +144,16 @@ export interface NumberFormat<Params = ScalarParams> {
     importance?: Float32Array,
     choice?: FitChoice,
   ): Promise<EncodedRows>;
+  /**
+   * The codes of `encode` under parameters that are given, its fit left out. No scale is 0. Absent where `round` is
+   * all there is.
+   */
+  encodeUnder?(
+    values: Float32Array,
+    layout: RowLayout,
+    given: Omit<EncodedRows, 'codes'>,
+    choice?: FitChoice,
+  ): Promise<Codes>;
   /** Fused inverse: [rows, length]. */
   decode(encoded: EncodedRows, layout: RowLayout): Float32Array;
 }
