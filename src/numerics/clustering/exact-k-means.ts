@@ -96,9 +96,11 @@ function chooseRuns({ W, S, Q }: PrefixSums, n: number, k: number): readonly Uin
   const choices: Uint32Array[] = [new Uint32Array(0)];
 
   /** Layers [first, last] of i, whose best j lie in [low, high]. */
-  const halve = (choice: Uint32Array, first: number, last: number, low: number, high: number): void => {
+  const halve = (choice: Uint32Array, first: number, last: number, least: number, high: number): void => {
     if (first > last) return;
     const i = (first + last) >> 1;
+    // With one run more the last one does not begin earlier.
+    const low = Math.max(least, choices.at(-1)![i] ?? 0);
     let best = Number.POSITIVE_INFINITY;
     let at = low;
     const end = Math.min(high, i - 1);
@@ -114,7 +116,7 @@ function chooseRuns({ W, S, Q }: PrefixSums, n: number, k: number): readonly Uin
     }
     now[i] = best;
     choice[i] = at;
-    halve(choice, first, i - 1, low, at);
+    halve(choice, first, i - 1, least, at);
     halve(choice, i + 1, last, at, high);
   };
 
