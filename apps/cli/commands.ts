@@ -11,7 +11,7 @@ export const commands = {
     load: async () => (await import('./commands/quantize.ts')).quantizeCommand,
   },
   convert: {
-    description: 'Store a model as GGUF: a Hugging Face folder, one file of many, many of one.',
+    description: 'Store a model in another container: GGUF, .lowbit and back, a folder as floats.',
     load: async () => (await import('./commands/convert.ts')).convertCommand,
   },
   evaluate: {

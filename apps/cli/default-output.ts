@@ -8,8 +8,10 @@ import type { ParsedFlags } from './parse-flags.ts';
 export function defaultOutput(model: string, to: unknown): string {
   const name = basename(resolve(model.replace(/[?#].*$/, '')));
   const targets = [to].flat().flatMap((name) => String(name).split(','));
-  const stem = /^\.(onnx|gguf)$/i.test(extname(name)) ? name.slice(0, -extname(name).length) : name;
+  const stem = /^\.(onnx|gguf|lowbit)$/i.test(extname(name)) ? name.slice(0, -extname(name).length) : name;
   if (targets.length > 1) return `${stem}-lowbit/`;
+  if (targets[0] === 'lowbit' || targets[0] === 'onnx') return `${stem}.${targets[0]}`;
+  if (/^safetensors:/i.test(targets[0]!)) return `${stem}.${targets[0]!.replace(/[^a-z0-9.+]+/gi, '-')}/`;
   return /^gguf(:|$)/i.test(targets[0]!) ? './' : `${stem}.${targets[0]}.onnx`;
 }
 

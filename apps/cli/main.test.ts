@@ -71,7 +71,7 @@ test('help of the whole and of a command', async () => {
     Commands
       inspect    Say what a model holds: inputs, operators, weights, what is quantized.
       quantize   Quantize a model to one or more presets, verify and measure the result.
-      convert    Store a model as GGUF: a Hugging Face folder, one file of many, many of one.
+      convert    Store a model in another container: GGUF, .lowbit and back, a folder as floats.
       evaluate   Measure a model on data, alone or against another.
       compare    Compare models with a reference: outputs, size, speed, memory.
       presets    List what a model can be quantized to.

@@ -1,4 +1,13 @@
-import { formatGguf, formatPlan, formatTable, isGgufRecord, type RunRecord } from 'lowbit/report';
+import {
+  formatGguf,
+  formatPlan,
+  formatStored,
+  formatTable,
+  isGgufRecord,
+  isStoredRecord,
+  type RunRecord,
+  storedLines,
+} from 'lowbit/report';
 import type { ParsedFlags } from './parse-flags.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -11,8 +20,18 @@ export function printRecord(record: RunRecord, terminal: Terminal, flags: Parsed
   const tensors = flags.boolean('tensors') ?? false;
   if (terminal.json) terminal.printJson(record);
   else {
-    const format = isGgufRecord(record) ? formatGguf : planned ? formatPlan : formatTable;
+    const format = isGgufRecord(record)
+      ? formatGguf
+      : isStoredRecord(record)
+        ? formatStored
+        : planned
+          ? formatPlan
+          : formatTable;
     terminal.print(format(record, { color, width, tensors }));
+    if (format === formatTable) {
+      for (const { stored } of record.outputs)
+        if (stored) terminal.print(`\n${storedLines(stored, tensors, (title) => title).join('\n')}\n`);
+    }
   }
   const missed =
     record.outputs.some((output) => output.status === 'limit-not-met') ||

@@ -33,7 +33,7 @@ export { memoryTensor } from './memory-tensor.ts';
 export { onnxTensorRanges, type TensorRange } from './onnx/tensor-ranges.ts';
 export { openPacked, type PackedModel } from './packed/open-packed.ts';
 export { type FileToPack, type PackedFiles, type PackedTensor, packFiles } from './packed/pack-files.ts';
-export { PACKED_KEY } from './packed/packed-description.ts';
+export { PACKED_KEY, type PackedFile, type PackedPart } from './packed/packed-description.ts';
 export * from './partial-files.ts';
 export { loadQuantized, partsOf } from './quantized/load-quantized.ts';
 export { readQuantizedEntries } from './quantized/read-entries.ts';

@@ -3,6 +3,10 @@ import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
 import { isGgufTarget } from './gguf/gguf-target.ts';
 import { quantizeGguf } from './gguf/quantize-gguf.ts';
+import { convertToLowbit, convertToOnnx } from './packed/convert-packed.ts';
+import { decodeFolder } from './packed/decode-folder.ts';
+import { storedTarget } from './packed/packed-target.ts';
+import { quantizeFolder } from './packed/quantize-folder.ts';
 import { parseRecipe, type QuantizeOptions } from './recipe.ts';
 
 /** What a conversion is asked: a quantization without data. */
@@ -10,7 +14,8 @@ export type ConvertOptions = Omit<QuantizeOptions, 'calibrate' | 'evaluate' | 'm
 
 /**
  * Stores a model in another container: a Hugging Face folder as GGUF, a split GGUF file as one, one as several.
- * `to: 'gguf'` keeps the types of the tensors, `'gguf:F16'` and its like choose them.
+ * An ONNX file as .lowbit (`to: 'lowbit'`) and back (`'onnx'`); a folder of quantized tensors as floats
+ * (`'safetensors:float16'`). `to: 'gguf'` keeps the types of the tensors, `'gguf:F16'` and its like choose them.
  *
  * @example
  * await convert({ model: './checkpoint', to: 'gguf:BF16', output: 'model.bf16.gguf' });
@@ -18,11 +23,18 @@ export type ConvertOptions = Omit<QuantizeOptions, 'calibrate' | 'evaluate' | 'm
  */
 export async function convert(options: ConvertOptions): Promise<RunRecord> {
   checkOptions('convert', options);
+  const stored = storedTarget(options.to);
+  if (stored?.kind === 'lowbit') return convertToLowbit(options);
+  if (stored?.kind === 'onnx') return convertToOnnx(options);
+  if (stored?.kind === 'floats') return decodeFolder(options, stored.dtype, stored.label);
+  if (stored?.kind === 'folder') return quantizeFolder(options, stored.request, stored.label);
   const recipe = parseRecipe(options);
   const other = recipe.presets.find((name) => !isGgufTarget(name));
   if (other !== undefined) {
     fail('recipe/invalid', {
-      problems: [`to: ${other} is no file to convert to; wanted gguf or gguf:<type>`],
+      problems: [
+        `to: ${other} is no file to convert to; wanted gguf, gguf:<type>, lowbit, onnx or safetensors:<scheme or float type>`,
+      ],
     });
   }
   return quantizeGguf(options, recipe, 'convert');

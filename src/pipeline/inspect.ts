@@ -2,6 +2,7 @@ import { type ModelSummary, summarizeModel, type WeightsSummary } from '../repor
 import { inspectWeights } from './gguf/inspect-weights.ts';
 import { findWeights } from './gguf/weights-place.ts';
 import { openModel } from './open-model.ts';
+import { inspectPacked } from './packed/inspect-stored.ts';
 import type { ModelInput } from './recipe.ts';
 
 /**
@@ -10,8 +11,19 @@ import type { ModelInput } from './recipe.ts';
  */
 export async function inspect(input: ModelInput): Promise<ModelSummary | WeightsSummary> {
   const place = await findWeights(input);
+  if (place.kind === 'safetensors') {
+    const stored = await inspectPacked(place.source);
+    if (stored !== undefined) {
+      if (typeof input === 'string') await place.source.close?.();
+      return { ...(await inspectModel(input)), stored };
+    }
+  }
   if (place.kind !== 'other') return inspectWeights(place);
   if (typeof input === 'string') await place.source.close?.();
+  return inspectModel(input);
+}
+
+async function inspectModel(input: ModelInput): Promise<ModelSummary> {
   const opened = await openModel(input);
   try {
     return summarizeModel(opened.model, opened.file);

@@ -1,4 +1,11 @@
-import { type ByteSource, type OpenedFile, openFile, openUrl, type Siblings } from '../files/index.ts';
+import {
+  type ByteSource,
+  type OpenedFile,
+  openFile,
+  openPacked,
+  openUrl,
+  type Siblings,
+} from '../files/index.ts';
 import { encodeOnnx, lowerQonnx, type Model, readOnnx, type Weight } from '../graph/index.ts';
 import type { FileRecord } from '../report/index.ts';
 import type { PortInfo, RuntimeModel } from '../runtime/index.ts';
@@ -23,11 +30,37 @@ export interface OpenedModel {
 export async function openModel(input: ModelInput): Promise<OpenedModel> {
   if (typeof input === 'string') {
     const { source, siblings, path } = await openPlace(input);
-    return fromSource(source, siblings, path, placeCompanions(input));
+    const companions = placeCompanions(input);
+    return (await fromPacked(source, path, companions)) ?? fromSource(source, siblings, path, companions);
   }
   if ('folder' in input) fail('file/not-a-file', { path: input.name });
   const none: Siblings = { open: async (path) => fail('file/missing', { path }) };
-  return fromSource(input.source, input.siblings, undefined, input.siblings ?? none);
+  const companions = input.siblings ?? none;
+  return (
+    (await fromPacked(input.source, undefined, companions)) ??
+    fromSource(input.source, input.siblings, undefined, companions)
+  );
+}
+
+/** The model inside a .lowbit file; undefined for other files. */
+async function fromPacked(
+  source: ByteSource,
+  path: string | undefined,
+  companions: Siblings,
+): Promise<OpenedModel | undefined> {
+  // Eight bytes of a length, then JSON: a safetensors file.
+  const first = await source.read(0, Math.min(9, source.size));
+  if (first[8] !== 0x7b || first[7] !== 0 || first[6] !== 0) return undefined;
+  const packed = await openPacked(source);
+  if (packed === undefined) return undefined;
+  const opened = await fromSource(packed.files[0]!, packed.siblings, undefined, companions);
+  return {
+    ...opened,
+    name: source.name,
+    file: { path: source.name, sizeBytes: source.size },
+    sources: path === undefined ? [] : [path],
+    close: async () => source.close?.(),
+  };
 }
 
 const openPlace = (place: string): Promise<OpenedFile> =>

@@ -5,6 +5,9 @@ import { type Destination, destinationOf, refuseSameFile } from './destination.t
 import { isGgufTarget } from './gguf/gguf-target.ts';
 import { quantizeGguf } from './gguf/quantize-gguf.ts';
 import { openRunnable } from './open-model.ts';
+import { storedTarget } from './packed/packed-target.ts';
+import { quantizeFolder } from './packed/quantize-folder.ts';
+import { isPackedOutput, quantizePacked } from './packed/quantize-packed.ts';
 import { outputOf } from './quantize-preset.ts';
 import { limitsOf, prepareRun, type QuantizeRun } from './quantize-run.ts';
 import { parseRecipe, type QuantizeOptions } from './recipe.ts';
@@ -24,6 +27,10 @@ import { lowbitVersion } from './version.ts';
 export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   const started = performance.now();
   checkOptions('quantize', options);
+  const stored = storedTarget(options.to);
+  if (stored?.kind === 'folder') return quantizeFolder(options, stored.request, stored.label);
+  const { output } = options;
+  if (isPackedOutput(output) && !options.dryRun) return quantizePacked({ ...options, output }, quantize);
   const recipe = parseRecipe(options);
   if (recipe.presets.every(isGgufTarget)) return quantizeGguf(options, recipe, 'quantize');
   const limits = limitsOf(recipe, options);

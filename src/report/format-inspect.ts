@@ -1,3 +1,4 @@
+import { storedLines } from './format-stored.ts';
 import type { FormatOptions } from './format-table.ts';
 import { painter } from './painter.ts';
 import type { ModelSummary, PortSummary } from './summary.ts';
@@ -69,6 +70,7 @@ export function formatInspect(summary: ModelSummary, options: FormatOptions = {}
   ];
   const rows = largest.slice(0, tensors ? largest.length : tensorsShown);
   lines.push(...textTable(tensorColumns, rows, paint.faint).map((line) => `  ${line}`));
+  if (summary.stored) lines.push('', ...storedLines(summary.stored, tensors, paint.faint));
   return `${lines.join('\n')}\n`;
 }
 

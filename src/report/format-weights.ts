@@ -1,4 +1,5 @@
 import { typeTable } from './format-gguf.ts';
+import { storedLines } from './format-stored.ts';
 import type { FormatOptions } from './format-table.ts';
 import { painter } from './painter.ts';
 import type { TensorSummary } from './summary.ts';
@@ -43,6 +44,7 @@ export function formatWeights(summary: WeightsSummary, options: FormatOptions = 
     { title: 'size', align: 'right' as const, cell: (t: TensorSummary) => formatBytes(t.sizeBytes) },
   ];
   lines.push(...textTable(columns, rows, paint.faint).map((line) => `  ${line}`));
+  if (summary.stored) lines.push('', ...storedLines(summary.stored, tensors, paint.faint));
   return `${lines.join('\n')}\n`;
 }
 

@@ -6,6 +6,7 @@ export * from './format-gguf.ts';
 export * from './format-inspect.ts';
 export * from './format-menu.ts';
 export * from './format-plan.ts';
+export * from './format-stored.ts';
 export { type FormatOptions, formatTable } from './format-table.ts';
 export * from './format-weights.ts';
 export * from './markdown-report.ts';

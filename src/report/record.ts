@@ -148,7 +148,35 @@ export interface OutputRecord {
   readonly limits: readonly LimitRecord[];
   /** What a GGUF output holds. */
   readonly gguf?: GgufRecord;
+  /** What an output with entropy-coded or generally quantized tensors holds. */
+  readonly stored?: StoredRecord;
   readonly seconds: number;
+}
+
+/** A .lowbit file, or a safetensors file whose tensors have schemes. */
+export interface StoredRecord {
+  /** 8 x stored bytes / values, over the tensors below. */
+  readonly bitsPerWeight: number;
+  /** Over all codes: what is stored, and what no static table per tensor can beat. */
+  readonly bitsPerCode: number;
+  readonly entropyBits: number;
+  readonly tensors: readonly StoredTensorRecord[];
+  readonly files: readonly FileRecord[];
+}
+
+/** A tensor and its true bits. */
+export interface StoredTensorRecord {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Element type or scheme: 'int8', 'nf4/64+double+rans'. */
+  readonly as: string;
+  readonly values: number;
+  readonly codes: number;
+  /** Scales, books and all else included. */
+  readonly sizeBytes: number;
+  readonly bitsPerWeight: number;
+  readonly bitsPerCode: number;
+  readonly entropyBits: number;
 }
 
 /** A GGUF output, planned or written. */

@@ -1,4 +1,4 @@
-import type { FileRecord } from './record.ts';
+import type { FileRecord, StoredRecord } from './record.ts';
 
 /** What a model file holds, before anything is done to it. Schema version 1, as `RunRecord`. */
 export interface ModelSummary {
@@ -28,6 +28,8 @@ export interface ModelSummary {
   readonly largest: readonly TensorSummary[];
   /** What is quantized already, in words; empty for a float model. */
   readonly quantization: readonly string[];
+  /** Of a .lowbit file: what its tensors take. */
+  readonly stored?: StoredRecord;
   readonly metadata: Readonly<Record<string, string>>;
 }
 

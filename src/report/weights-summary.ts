@@ -1,4 +1,4 @@
-import type { FileRecord, TypeShareRecord } from './record.ts';
+import type { FileRecord, StoredRecord, TypeShareRecord } from './record.ts';
 import type { TensorSummary } from './summary.ts';
 
 /** What a file or folder of weights holds: GGUF, a checkpoint of safetensors, one of llama2.c. Schema version 1, as `RunRecord`. */
@@ -20,6 +20,8 @@ export interface WeightsSummary {
   readonly types: readonly TypeShareRecord[];
   /** In the order of the file. */
   readonly list: readonly TensorSummary[];
+  /** Tensors that are stored in schemes of lowbit, if there are any; their parts are in `list`. */
+  readonly stored?: StoredRecord;
   /** Key -> value as text, arrays by their type, length and beginning. */
   readonly metadata: Readonly<Record<string, string>>;
 }

@@ -205,7 +205,7 @@ test('what a command line can get wrong', async () => {
     error: There is no model in .: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file.
     error: lowbit convert needs --to: 'lowbit convert tiny-f16.gguf --to gguf:f16'. See lowbit convert --help.
     error: The recipe is not valid:
-      to: q8 is no file to convert to; wanted gguf or gguf:<type>
+      to: q8 is no file to convert to; wanted gguf, gguf:<type>, lowbit, onnx or safetensors:<scheme or float type>
     error: The recipe is not valid:
       splitMaxSize: '2' is no size; wanted such as 500M or 2G
     error: tiny-f16.gguf is the model that is being read: it is never replaced, not even with --force. Choose another name."

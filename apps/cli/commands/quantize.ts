@@ -47,6 +47,8 @@ export const quantizeCommand: Command = {
     "lowbit quantize model.onnx --to q4 --override '*classifier*=q8-weights' --keep Gather",
     'lowbit quantize model.onnx --to q4,q4f16,fp16 --layout transformers.js -o my-model/',
     'lowbit quantize model.onnx --to int8 --calibrate data/ --dry-run',
+    'lowbit quantize model.onnx --to format:kmeans4/channel+rans -o model.lowbit',
+    'lowbit quantize ./checkpoint --to safetensors:nf4/64+rans -o out/',
     'lowbit quantize ./checkpoint --to gguf:Q4_K_M -o model.Q4_K_M.gguf',
     'lowbit quantize model.f16.gguf --to gguf:IQ4_XS,gguf:Q6_K --imatrix imatrix.gguf -o out/',
     'lowbit quantize model.f16.gguf --to gguf:Q3_K_M --tensor-type ffn_down=q5_k --search reference',

@@ -10,6 +10,9 @@ import { PACKED_KEY, type PackedFile, readPackedDescription } from './packed-des
 export interface PackedModel {
   /** The model first. */
   readonly files: readonly ByteSource[];
+  /** What the container says of them, and its tensors. */
+  readonly described: readonly PackedFile[];
+  readonly tensors: SafetensorsFile['tensors'];
   /** The files by name, for what the model names beside itself. */
   readonly siblings: Siblings;
 }
@@ -30,9 +33,12 @@ export async function openPacked(source: ByteSource): Promise<PackedModel | unde
   const container = await openSafetensors(source);
   const text = container.metadata.get(PACKED_KEY);
   if (text === undefined) return undefined;
-  const files = readPackedDescription(text, source.name).map((file) => packedSource(file, container, source));
+  const described = readPackedDescription(text, source.name);
+  const files = described.map((file) => packedSource(file, container, source));
   return {
     files,
+    described,
+    tensors: container.tensors,
     siblings: {
       async open(location) {
         safeLocation(location, source.name);

@@ -106,8 +106,10 @@ export async function packFiles(
       const width = widthOf(range);
       const { coded, smaller, sizeBytes } = await put(tensor, plainOf(range), bytes, width);
       const { offset, length } = range;
-      parts.push({ tensor, offset, length, ...(smaller && { coded: width }) });
-      report.push(reportOf(range, bytes, sizeBytes, coded.entropyBits));
+      const told = reportOf(range, bytes, sizeBytes, coded.entropyBits);
+      const { dtype, dims, entropyBits: entropy } = told;
+      parts.push({ tensor, offset, length, ...(smaller && { coded: width }), dtype, dims, entropy });
+      report.push(told);
       at += length;
       options.onBytes?.(length);
     }

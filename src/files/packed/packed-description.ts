@@ -14,6 +14,10 @@ export interface PackedPart {
   readonly length: number;
   /** Bytes of one element where the tensor is an entropy-coded stream of them; absent where it is the bytes. */
   readonly coded?: 1 | 2 | 4 | 8;
+  /** For reports: element type and shape, and the entropy of the elements in bits, which no static table beats. */
+  readonly dtype?: string;
+  readonly dims?: readonly number[];
+  readonly entropy?: number;
 }
 
 /** A file inside a container: its parts in order; what lies between them is one more tensor. */
@@ -67,6 +71,9 @@ function readFile(given: unknown, refuse: (what: string) => never): PackedFile {
     const known =
       isRecord(part) && typeof part.tensor === 'string' && isSize(part.offset) && isSize(part.length);
     if (!known || ![undefined, 1, 2, 4, 8].includes(part.coded as number))
+      return refuse(`tensor ${i} of '${name}' is not described`);
+    const { dtype = '', dims = [], entropy = 0 } = part as unknown as PackedPart;
+    if (typeof dtype !== 'string' || !Array.isArray(dims) || !dims.every(isSize) || !Number.isFinite(entropy))
       return refuse(`tensor ${i} of '${name}' is not described`);
     const { offset, length, coded = 1 } = part as unknown as PackedPart;
     if (offset < end || offset + length > sizeBytes || length % coded !== 0)

@@ -79,7 +79,13 @@ export async function storeQuantized(
   }
   const values = elementCount(base.dims);
   return {
-    entry: { scheme: schemeText(request), axes, dims: base.dims, ...(scales && { mean: scales.mean }) },
+    entry: {
+      scheme: schemeText(request),
+      axes,
+      dims: base.dims,
+      ...(scales && { mean: scales.mean }),
+      entropy: coded.entropyBitsPerCode,
+    },
     parts,
     sizes: { values, sizeBytes, bitsPerWeight: values === 0 ? 0 : (8 * sizeBytes) / values, ...coded },
   };

@@ -5,6 +5,7 @@ import {
   openLlama2c,
   openSafetensors,
   openSafetensorsFolder,
+  QUANTIZED_KEY,
   type Siblings,
   storedBytes,
   type TensorSource,
@@ -13,6 +14,7 @@ import { fileTypes } from '../../numerics/index.ts';
 import { typeShares, type WeightsSummary } from '../../report/index.ts';
 import { elementCount, fail } from '../../tensor/index.ts';
 import { readCompanion } from '../layout.ts';
+import { inspectQuantized } from '../packed/inspect-stored.ts';
 import { typeLabel } from './gguf-record.ts';
 import type { WeightsPlace } from './weights-place.ts';
 
@@ -51,14 +53,17 @@ async function inspectGguf(source: ByteSource, siblings: Siblings | undefined): 
 }
 
 async function inspectSafetensors(source: ByteSource): Promise<WeightsSummary> {
-  const { tensors, metadata } = await openSafetensors(source);
+  const weights = await openSafetensors(source);
+  const { tensors, metadata } = weights;
+  const stored = inspectQuantized(weights, source.name);
   return {
     container: 'safetensors',
     file: { path: source.name, sizeBytes: source.size },
     files: 1,
     architecture: '',
     ...contentOf([...tensors.values()]),
-    metadata: Object.fromEntries(metadata),
+    metadata: Object.fromEntries([...metadata].filter(([key]) => key !== QUANTIZED_KEY)),
+    ...(stored && { stored }),
   };
 }
 
@@ -75,8 +80,10 @@ async function inspectLlama2c(source: ByteSource): Promise<WeightsSummary> {
 }
 
 async function inspectFolder(name: string, siblings: Siblings): Promise<WeightsSummary> {
-  const { tensors, sizeBytes, shards, close } = await openSafetensorsFolder(siblings);
+  const weights = await openSafetensorsFolder(siblings);
+  const { tensors, sizeBytes, shards, close } = weights;
   await close();
+  const stored = inspectQuantized(weights, name);
   const config = await readConfig(siblings);
   const { architectures, model_type } = config;
   const architecture = Array.isArray(architectures) ? architectures[0] : model_type;
@@ -88,6 +95,7 @@ async function inspectFolder(name: string, siblings: Siblings): Promise<WeightsS
     architecture: typeof architecture === 'string' ? architecture : '',
     ...contentOf([...tensors.values()]),
     metadata: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])),
+    ...(stored && { stored }),
   };
 }
 

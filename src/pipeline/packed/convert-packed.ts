@@ -1,0 +1,98 @@
+import { type ByteSink, openPacked } from '../../files/index.ts';
+import type { RunRecord } from '../../report/index.ts';
+import { fail, throwIfAborted } from '../../tensor/index.ts';
+import type { ConvertOptions } from '../convert.ts';
+import { packModel } from './pack-model.ts';
+import { copyTo, openInput, storedPlace, storedRecord } from './stored-output.ts';
+
+const baseName = (path: string): string => /[^/\\]*$/.exec(path.replace(/[?#].*$/, ''))![0];
+
+/** An ONNX file with its external data as one .lowbit file: `convert({ to: 'lowbit' })`. */
+export async function convertToLowbit(options: ConvertOptions): Promise<RunRecord> {
+  const started = performance.now();
+  const { signal, onEvent: emit = () => {} } = options;
+  throwIfAborted(signal);
+  emit({ type: 'step', step: 'open' });
+  const { source, siblings, path } = await openInput(options.model);
+  const name = baseName(source.name) || 'model.onnx';
+  const fallback = `${name.replace(/\.onnx$/i, '')}.lowbit`;
+  try {
+    const place = await storedPlace(options.output, (file) => [file ?? fallback], {
+      folder: false,
+      force: options.force,
+      sources: path === undefined ? [] : [path],
+    });
+    try {
+      emit({ type: 'step', step: 'write' });
+      let done = 0;
+      const packed = await packModel(place.staging, { source, siblings, name }, place.file ?? fallback, {
+        ...(signal && { signal }),
+        onBytes: (bytes) => {
+          done += bytes;
+          emit({ type: 'progress', label: 'pack', done, total: Math.max(done, source.size), unit: 'bytes' });
+        },
+      });
+      const [published] = await place.staging.publish([packed.file.path]);
+      const file = { ...packed.file, path: published! };
+      const stored = { ...packed.stored, files: [file] };
+      return await storedRecord(
+        'convert',
+        packed.source,
+        { preset: 'lowbit', file, stored, notes: [] },
+        started,
+      );
+    } finally {
+      await place.close();
+    }
+  } finally {
+    await source.close?.();
+  }
+}
+
+/** The ONNX file, and its external data, that a .lowbit file holds: `convert({ to: 'onnx' })`. */
+export async function convertToOnnx(options: ConvertOptions): Promise<RunRecord> {
+  const started = performance.now();
+  const { signal, onEvent: emit = () => {} } = options;
+  throwIfAborted(signal);
+  emit({ type: 'step', step: 'open' });
+  const { source, path } = await openInput(options.model);
+  try {
+    const packed = await openPacked(source);
+    if (packed === undefined) return fail('packed/no-model', { file: source.name });
+    const [model, ...externals] = packed.files;
+    const others = externals.map(({ name }) => name);
+    const place = await storedPlace(options.output, (file) => [file ?? model!.name, ...others], {
+      folder: false,
+      force: options.force,
+      sources: path === undefined ? [] : [path],
+    });
+    try {
+      emit({ type: 'step', step: 'write' });
+      const names = [place.file ?? model!.name, ...others];
+      const total = packed.files.reduce((sum, { size }) => sum + size, 0);
+      const sinks: ByteSink[] = [];
+      let done = 0;
+      for (const [i, file] of packed.files.entries()) {
+        const sink = await place.staging.folder.open(names[i]!);
+        sinks.push(sink);
+        await copyTo(file, async (bytes) => {
+          throwIfAborted(signal);
+          await sink.write(bytes);
+          done += bytes.length;
+          emit({ type: 'progress', label: 'unpack', done, total, unit: 'bytes' });
+        });
+        await sink.commit();
+      }
+      // The model last: it names the others.
+      const published = await place.staging.publish(names.toReversed());
+      const file = { path: published.at(-1)!, sizeBytes: total };
+      const stored = { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [file] };
+      const from = { path: source.name, sizeBytes: source.size };
+      return await storedRecord('convert', from, { preset: 'onnx', file, stored, notes: [] }, started);
+    } finally {
+      await place.close();
+    }
+  } finally {
+    await source.close?.();
+  }
+}

@@ -1,0 +1,89 @@
+import {
+  loadQuantized,
+  partsOf,
+  QUANTIZED_KEY,
+  type QuantizedEntry,
+  readQuantizedEntries,
+  type SafetensorsFile,
+  type TensorSource,
+  writeSafetensorsFolder,
+} from '../../files/index.ts';
+import { dequantizeComposite, fromFloat32 } from '../../numerics/index.ts';
+import type { RunRecord } from '../../report/index.ts';
+import { bytesOf, throwIfAborted } from '../../tensor/index.ts';
+import type { ConvertOptions } from '../convert.ts';
+import { copyCompanions, openFolderOfWeights } from './folder-files.ts';
+import type { FolderFloat } from './packed-target.ts';
+import { storedPlace, storedRecord } from './stored-output.ts';
+
+/** A folder of quantized tensors as plain floats: `convert({ to: 'safetensors:float16' })`. */
+export async function decodeFolder(
+  options: ConvertOptions,
+  dtype: FolderFloat,
+  label: string,
+): Promise<RunRecord> {
+  const started = performance.now();
+  const { signal, onEvent: emit = () => {} } = options;
+  throwIfAborted(signal);
+  emit({ type: 'step', step: 'open' });
+  const folder = await openFolderOfWeights(options.model);
+  const { weights, name } = folder;
+  try {
+    const tensors = decodedTensors(weights, name, dtype);
+    const place = await storedPlace(options.output, () => ['model.safetensors'], {
+      folder: true,
+      force: options.force,
+      sources: folder.sources,
+    });
+    try {
+      const { staging } = place;
+      emit({ type: 'step', step: 'write' });
+      const metadata = new Map([...weights.metadata].filter(([key]) => key !== QUANTIZED_KEY));
+      const names = await writeSafetensorsFolder(staging.folder, tensors, {
+        metadata,
+        ...(signal && { signal }),
+      });
+      const companions = await copyCompanions(folder.siblings, staging);
+      const published = await staging.publish([...companions, ...names]);
+      const sizeBytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
+      const file = { path: published[companions.length]!, sizeBytes };
+      const stored = { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [file] };
+      const source = { path: name, sizeBytes: weights.sizeBytes };
+      return await storedRecord('convert', source, { preset: label, file, stored, notes: [] }, started);
+    } finally {
+      await place.close();
+    }
+  } finally {
+    await weights.close();
+  }
+}
+
+/** The tensors of a folder with the quantized ones decoded; one of these is in memory at a time. */
+function decodedTensors(weights: SafetensorsFile, file: string, dtype: FolderFloat): TensorSource[] {
+  const entries = readQuantizedEntries(weights, file);
+  const parts = new Set([...entries.keys()].flatMap((name) => partsOf(name, weights.tensors)));
+  const plain = [...weights.tensors.values()].filter(({ name }) => !parts.has(name));
+  let held: { readonly name: string; readonly bytes: Promise<Uint8Array> } | undefined;
+  const decode = async (name: string, entry: QuantizedEntry) => {
+    const q = await loadQuantized(name, entry, weights.tensors, file);
+    return bytesOf(fromFloat32(dequantizeComposite(q), entry.dims, dtype));
+  };
+  const decoded = [...entries].map(([name, entry]): TensorSource => {
+    const rowBytes = ((entry.dims.at(-1) ?? 1) * (dtype === 'float32' ? 32 : 16)) / 8;
+    return {
+      name,
+      shape: entry.dims,
+      type: dtype,
+      async read(from, to) {
+        if (held?.name !== name) held = { name, bytes: decode(name, entry) };
+        return (await held.bytes).subarray(from * rowBytes, to * rowBytes);
+      },
+    };
+  });
+  return [...plain, ...decoded];
+}
+
+function sizeOf({ shape, type }: TensorSource): number {
+  const bits = { float32: 32, float16: 16, bfloat16: 16 }[type as string] ?? 8;
+  return (shape.reduce((a, b) => a * b, 1) * bits) / 8;
+}

@@ -1,0 +1,175 @@
+import {
+  fileTensor,
+  QUANTIZED_KEY,
+  QUANTIZED_VERSION,
+  type QuantizedEntry,
+  rowCountOf,
+  type StoredSizes,
+  type StoredTensor,
+  storeQuantized,
+  type TensorSource,
+  writeSafetensorsFolder,
+} from '../../files/index.ts';
+import { quantizeComposite, type SchemeRequest, schemeText, toFloat32 } from '../../numerics/index.ts';
+import { type RunRecord, type StoredTensorRecord, storedTotals } from '../../report/index.ts';
+import { fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
+import type { QuantizeOptions } from '../recipe.ts';
+import { globToRegExp } from '../selection.ts';
+import { copyCompanions, openFolderOfWeights } from './folder-files.ts';
+import { linearAxes, linearScheme } from './packed-target.ts';
+import { openStaged, storedPlace, storedRecord } from './stored-output.ts';
+
+const SPOOL = 'tensors.spool';
+const floats: readonly string[] = ['float32', 'float16', 'bfloat16', 'float64'];
+/** Tables that are looked up, and the head that mirrors them: they stay as they are unless `only` names them. */
+const lookedUp = /(^|[._])(embed\w*|wte|wpe|lm_head|shared|embeddings?)([._]|$)/;
+
+/** What a folder run may be told of the recipe. */
+export type FolderOptions = Pick<
+  QuantizeOptions,
+  'model' | 'output' | 'force' | 'dryRun' | 'signal' | 'onEvent' | 'keep' | 'only'
+>;
+
+/**
+ * A Hugging Face folder whose linear weights are stored in a scheme: `quantize({ to: 'safetensors:nf4/64+rans' })`.
+ * Matrices of floats are quantized but for embeddings and heads; `only` and `keep` are patterns on tensor names.
+ * One tensor is in memory at a time: its parts are spooled, since a header says all lengths before the first byte.
+ */
+export async function quantizeFolder(
+  options: FolderOptions,
+  request: SchemeRequest,
+  label: string,
+): Promise<RunRecord> {
+  const started = performance.now();
+  const { signal, onEvent: emit = () => {} } = options;
+  throwIfAborted(signal);
+  emit({ type: 'step', step: 'open' });
+  const folder = await openFolderOfWeights(options.model);
+  const source = { path: folder.name, sizeBytes: folder.weights.sizeBytes };
+  try {
+    const all = [...folder.weights.tensors.values()];
+    const chosen = chooseTensors(all, options);
+    if (chosen.size === 0)
+      fail('recipe/nothing-to-quantize', {
+        preset: label,
+        why: 'no tensor is a matrix of floats that was chosen',
+      });
+    if (options.dryRun) return storedRecord('quantize', source, plannedOutput(label, chosen), started);
+    const place = await storedPlace(options.output, () => ['model.safetensors'], {
+      folder: true,
+      force: options.force,
+      sources: folder.sources,
+    });
+    try {
+      const { staging } = place;
+      const spool = await staging.folder.open(SPOOL);
+      const entries: Record<string, QuantizedEntry> = {};
+      const records: StoredTensorRecord[] = [];
+      const spooled: ((spool: Parameters<typeof fileTensor>[0]['source']) => TensorSource)[] = [];
+      let done = 0;
+      for (const tensor of chosen) {
+        throwIfAborted(signal);
+        const stored = await quantized(tensor, request);
+        entries[tensor.name] = stored.entry;
+        records.push(recordOf(tensor, stored.entry.scheme, stored.sizes));
+        for (const part of stored.parts) {
+          const { name, shape, type } = part;
+          const offset = spool.size;
+          spooled.push((file) => fileTensor({ name, shape, type, source: file, offset }));
+          await spool.write(await part.read(0, rowCountOf(shape)));
+        }
+        emit({ type: 'progress', label: 'quantize', done: ++done, total: chosen.size, unit: 'tensors' });
+      }
+      await spool.commit();
+      const file = await openStaged(staging, SPOOL);
+      const kept = all.filter((tensor) => !chosen.has(tensor));
+      const description = JSON.stringify({ version: QUANTIZED_VERSION, tensors: entries });
+      emit({ type: 'step', step: 'write' });
+      const names = await writeSafetensorsFolder(
+        staging.folder,
+        [...kept, ...spooled.map((open) => open(file))],
+        {
+          metadata: new Map([...folder.weights.metadata, [QUANTIZED_KEY, description]]),
+          ...(signal && { signal }),
+        },
+      );
+      await file.close?.();
+      const sizes = await Promise.all(
+        names
+          .filter((name) => name.endsWith('.safetensors'))
+          .map(async (name) => {
+            const written = await openStaged(staging, name);
+            await written.close?.();
+            return written.size;
+          }),
+      );
+      const companions = await copyCompanions(folder.siblings, staging);
+      const published = await staging.publish([...companions, ...names]);
+      const weights = { path: published[companions.length]!, sizeBytes: sizes.reduce((a, b) => a + b, 0) };
+      const stored = { ...storedTotals(records), tensors: records, files: [weights] };
+      const notes = [
+        `Only lowbit reads these tensors: lowbit convert ${typeof options.output === 'string' ? options.output : 'folder'} --to safetensors:float16 gives them back as floats.`,
+      ];
+      return await storedRecord('quantize', source, { preset: label, file: weights, stored, notes }, started);
+    } finally {
+      await place.close();
+    }
+  } finally {
+    await folder.weights.close();
+  }
+}
+
+async function quantized(tensor: TensorSource, request: SchemeRequest): Promise<StoredTensor> {
+  const { name, shape, type } = tensor;
+  const bytes = await tensor.read(0, rowCountOf(shape));
+  const values = toFloat32(tensorFromBytes(type as 'float32', shape, bytes.slice()));
+  const options = { name, ...(request.range && { range: request.range }) };
+  const q = await quantizeComposite(values, shape, linearScheme(request), options);
+  return storeQuantized(name, q, { scheme: schemeText(request), axes: linearAxes });
+}
+
+function chooseTensors(
+  all: readonly TensorSource[],
+  { only = [], keep = [] }: FolderOptions,
+): Set<TensorSource> {
+  const named = (patterns: readonly string[], name: string) =>
+    patterns.some((pattern) => globToRegExp(pattern).test(name));
+  return new Set(
+    all.filter(({ name, shape, type }) => {
+      if (shape.length !== 2 || shape.includes(0) || !floats.includes(type)) return false;
+      if (named(keep, name)) return false;
+      return only.length > 0 ? named(only, name) : !lookedUp.test(name);
+    }),
+  );
+}
+
+const plannedOutput = (preset: string, chosen: ReadonlySet<TensorSource>) => ({
+  preset,
+  status: 'planned' as const,
+  stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [] },
+  notes: [
+    `${chosen.size} tensors would be quantized: ${[...chosen]
+      .map(({ name }) => name)
+      .slice(0, 4)
+      .join(', ')}, ...`,
+  ],
+});
+
+/** Sizes as records tell them. */
+export function recordOf(
+  { name, shape }: Pick<TensorSource, 'name' | 'shape'>,
+  scheme: string,
+  { values, codes, sizeBytes, bitsPerWeight, bitsPerCode, entropyBitsPerCode }: StoredSizes,
+): StoredTensorRecord {
+  return {
+    name,
+    shape,
+    as: scheme,
+    values,
+    codes,
+    sizeBytes,
+    bitsPerWeight,
+    bitsPerCode,
+    entropyBits: entropyBitsPerCode,
+  };
+}
