@@ -1,7 +1,7 @@
 import { kernels, nearestLevelRef, thresholdsOf } from '../../kernels/index.ts';
 import { bookEntries } from './book-entries.ts';
+import { eachBlock } from './each-block.ts';
 import type { FormatFamilyName } from './format-families.ts';
-import { eachBlock } from './level-format.ts';
 import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
 
@@ -85,6 +85,14 @@ export function codeBookFormat(row: CodeBookRow): NumberFormat {
       });
       nearestLevel.codes(values, layout, limits, size, codes);
       return { codes, scale: new Float32Array(count).fill(1), book };
+    },
+    async encodeUnder(values, layout, { book }) {
+      const codes = new Uint8Array(values.length);
+      const limits = new Float32Array(book!.length);
+      for (let at = 0; at < limits.length; at += size)
+        limits.set(thresholdsOf(book!.subarray(at, at + size), size), at);
+      (await kernels()).nearestLevel.codes(values, layout, limits, size, codes);
+      return codes;
     },
     decode({ codes, book }, layout) {
       const out = new Float32Array(codes.length);

@@ -16,7 +16,7 @@ export interface ScaledLevels extends LevelCoder {
 
 type Work = Pick<
   NumberFormat,
-  'fit' | 'round' | 'value' | 'createCodes' | 'pack' | 'unpack' | 'encode' | 'decode'
+  'fit' | 'round' | 'value' | 'createCodes' | 'pack' | 'unpack' | 'encode' | 'encodeUnder' | 'decode'
 >;
 
 /**
@@ -76,6 +76,11 @@ export function scaledLevels(levels: ScaledLevels): Work {
       const codes = new Uint8Array(values.length);
       levels.encode(kernel, values, layout, scale, codes);
       return { codes, scale };
+    },
+    async encodeUnder(values, layout, { scale }) {
+      const codes = new Uint8Array(values.length);
+      levels.encode((await kernels()).levels, values, layout, scale, codes);
+      return codes;
     },
     decode({ codes, scale }, layout) {
       const out = new Float32Array(codes.length);

@@ -87,6 +87,11 @@ export function signFormat(row: SignRow): NumberFormat {
       (await kernels()).levels.encodeLevels(values, layout, scale, levels, codes);
       return { codes, scale };
     },
+    async encodeUnder(values, layout, { scale }) {
+      const codes = new Uint8Array(values.length);
+      (await kernels()).levels.encodeLevels(values, layout, scale, levels, codes);
+      return codes;
+    },
     decode({ codes, scale }, layout) {
       const out = new Float32Array(codes.length);
       kernelsNow().levels.decode(codes as Uint8Array, layout, scale, table, out);

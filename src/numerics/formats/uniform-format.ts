@@ -13,7 +13,7 @@ import type { Codes } from '../quantized-tensor.ts';
 import { type RangeRow, ranges } from '../ranges.ts';
 import { hasPowerScale, reachOf, type ScaleAndZero, type UniformGrid } from '../uniform-grid.ts';
 import { eachBlock } from './each-block.ts';
-import type { FitChoice, NumberFormat } from './number-format.ts';
+import type { FitChoice, NumberFormat, RowLayout } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
 
 /** What tells one uniform format from another. */
@@ -34,6 +34,7 @@ export interface UniformRow
     | 'pack'
     | 'unpack'
     | 'encode'
+    | 'encodeUnder'
     | 'decode'
   > {
   /** The grid that a choice leaves. `cells`: as the choice rounds. */
@@ -87,6 +88,24 @@ export function uniformFormat(row: UniformRow): NumberFormat {
   const zerosOf = (zeroPoint: Codes | undefined, blocks: number) => {
     if (zeroPoint) return Float32Array.from(zeroPoint);
     return new Float32Array(blocks).fill(symmetricZero - shift);
+  };
+
+  const codesUnder = async (
+    values: Float32Array,
+    layout: RowLayout,
+    scale: Float32Array,
+    zero: Float32Array,
+    { cells, codes: range }: UniformGrid,
+    { roundUp, firstValue = 0 }: FitChoice,
+  ): Promise<Codes> => {
+    const { affine } = await kernels();
+    const codes = new Codes(values.length);
+    if (isPlain(cells)) affine.quantize(values, layout, scale, zero, range, codes);
+    else {
+      const up = roundUp?.map((x) => (x ? 1 : 0));
+      affine.quantizeCells(values, layout, scale, zero, range, cells, firstValue, up, codes);
+    }
+    return codes;
   };
 
   const { grid: gridOf, parts: _parts, ...said } = row;
@@ -149,29 +168,42 @@ export function uniformFormat(row: UniformRow): NumberFormat {
       const [scale, zero] = [new Float32Array(blocks), new Float32Array(blocks)];
       const { affine } = await kernels();
       const spec = kernelSpec(grid, choice);
+      const { search, overExtremes } = rangeOf(choice);
       if (spec) {
         affine.fit(values, importance, layout, spec, scale, zero);
-        if (choice.scaleType || cells.shape === 'rise')
+        // Below one step of reach (1 bit of mid-rise) the scale itself might not be finite.
+        if (choice.scaleType || (cells.shape !== 'tread' && reachOf(grid) < 1))
           for (let i = 0; i < blocks; i++) scale[i] = kept(grid, scale[i]!, zero[i]!).scale;
         if (cells.shape !== 'tread') zero.fill(symmetricZero);
+      } else if (overExtremes) {
+        const [lows, highs] = [scale.slice(), scale.slice()];
+        affine.extremes(values, layout, lows, highs);
+        const holdsZero = !cells.realZero;
+        for (let i = 0; i < blocks; i++) {
+          const [min, max] = [lows[i]!, highs[i]!];
+          const range = holdsZero ? { min: Math.min(0, min), max: Math.max(0, max) } : { min, max };
+          const params = overExtremes(grid, range);
+          scale[i] = params.scale;
+          zero[i] = params.zeroPoint;
+        }
       } else {
-        const { search } = rangeOf(choice);
         eachBlock(layout, (from, to, at) => {
           const params = search(grid, values.subarray(from, to), importance?.subarray(from, to));
           scale[at] = params.scale;
           zero[at] = params.zeroPoint;
         });
       }
-      const codes = new Codes(values.length);
-      if (isPlain(cells)) affine.quantize(values, layout, scale, zero, range, codes);
-      else {
-        const up = choice.roundUp?.map((x) => (x ? 1 : 0));
-        const first = choice.firstValue ?? 0;
-        affine.quantizeCells(values, layout, scale, zero, range, cells, first, up, codes);
-      }
+      const codes = await codesUnder(values, layout, scale, zero, grid, choice);
       if (cells.realZero) return { codes, scale, realZero: zero };
       const implied = grid.fixedZero && range.symmetricZero === symmetricZero;
       return { codes, scale, zeroPoint: implied ? undefined : Codes.from(zero) };
+    },
+
+    encodeUnder(values, layout, { scale, zeroPoint, realZero }, choice = {}) {
+      const zero =
+        realZero ??
+        (zeroPoint ? Float32Array.from(zeroPoint) : new Float32Array(scale.length).fill(symmetricZero));
+      return codesUnder(values, layout, scale, zero, gridOf(choice), choice);
     },
 
     decode({ codes, scale, zeroPoint, realZero }, layout) {
