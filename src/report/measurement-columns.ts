@@ -28,8 +28,9 @@ export function resultRows(record: RunRecord): ResultRow[] {
   ];
 }
 
-/** Outputs of `quantize` go by their preset, other models by their file. */
-export const outputName = (output: OutputRecord) => fileName(output.preset);
+/** Outputs of `quantize` go by their preset or scheme ('format:nf4/64'), other models by their file. */
+export const outputName = ({ preset }: OutputRecord) =>
+  preset.startsWith('format:') ? preset : fileName(preset);
 
 const fileName = (path: string) => path.split(/[\\/]/).at(-1) ?? path;
 
