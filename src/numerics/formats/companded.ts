@@ -4,7 +4,8 @@ import { levelFormat } from './level-format.ts';
  * Companding: values pass a compressing curve, are rounded uniformly, and come back through the inverse curve. So
  * the levels are the inverse curve of evenly spaced ones: y = i / (2^(bits-1) - 1), i = -(2^(bits-1) - 1) .. +.
  * 0 and both peaks are levels; their number is odd, so the last code means none. Values take the nearest level, not
- * the one that is nearest after compression: that has less squared error.
+ * the one that is nearest after compression: that has less squared error. The curves are the smooth ones that G.711
+ * approximates by straight segments.
  */
 export function compandedLevels(expand: (y: number) => number, bits: number): number[] {
   const top = 2 ** (bits - 1) - 1;

@@ -30,7 +30,7 @@ test.each<[string, (u: number, i: number) => number]>([
   ['tiny, with zeros', (u) => (u < -0.2 ? 0 : u * 1e-30)],
 ])('bins find what sorting finds: values %s', (_, make) => {
   for (let trial = 0; trial < 300; trial++) {
-    const count = 1 + Math.floor(random() * (trial % 50 === 0 ? 6000 : 200));
+    const count = 1 + Math.floor(random() * (trial % 50 === 0 ? 6000 : 400));
     const values = Float32Array.from({ length: count }, (_, i) => make(random() - 0.5, i));
     // Some weights are 0.
     const weights = Float32Array.from({ length: count }, () => (random() < 0.2 ? 0 : 100 * random() ** 3));
