@@ -27,7 +27,8 @@ export interface QuantizeTensorOptions {
  * Quantizes a tensor to the nearest codes of a scheme.
  * `values`: row-major over `dims`, finite. Scales come out row-major over `scaleDims(granularity, dims)`.
  * The last group of an axis may be shorter.
- * @throws numerics/not-finite, numerics/axis, numerics/group-size, numerics/value-count, numerics/rounding
+ * @throws numerics/not-finite, numerics/axis, numerics/group-size, numerics/value-count, numerics/rounding,
+ * numerics/fixed-block
  *
  * @example
  * const q = await quantizeTensor(weight, [64, 128], { format: 'int8', granularity: perChannel(0), symmetric: true });
@@ -45,6 +46,7 @@ export async function quantizeTensor(
   if (roundUp) checkCount(roundUp.length, dims, `rounding of ${name}`);
 
   const format: NumberFormat = formats[scheme.format];
+  checkBlock(format, scheme);
   const rounding = roundUp ? 'mask' : (scheme.rounding ?? 'half-even');
   if (rounding !== 'half-even' && !format.rounds)
     fail('numerics/rounding', { format: scheme.format, rounding });
@@ -128,6 +130,13 @@ export function dequantizeTensor(q: QuantizedTensor): Float32Array {
   const out = new Float32Array(elementCount(q.dims));
   for (const { tile, encoded } of encodedTiles(q)) tile.scatter(format.decode(encoded, tile.layout), out);
   return out;
+}
+
+/** @throws numerics/fixed-block when a format of fixed blocks is to have scales of other kinds. */
+function checkBlock({ name, block }: NumberFormat, { granularity }: Scheme): void {
+  if (block === 'free' || (granularity.kind === 'per-group' && granularity.size === block)) return;
+  const size = granularity.kind === 'per-group' ? ` of ${granularity.size}` : '';
+  fail('numerics/fixed-block', { format: name, block, granularity: `${granularity.kind}${size}` });
 }
 
 /** @throws numerics/value-count when the shape wants another number. */

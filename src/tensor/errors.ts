@@ -133,6 +133,7 @@ export interface ErrorDetails {
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/beyond-range': { name: string; index: number; value: string; type: string };
   'numerics/composite': { name: string; what: string };
+  'numerics/fixed-block': { format: string; block: number; granularity: string };
   'numerics/group-size': { size: number };
   'numerics/not-finite': { name: string; index: number; value: string };
   'numerics/not-real': { dtype: string };
@@ -426,6 +427,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value ${d.index} of ${d.name} is ${d.value}, which is too large for ${d.type}. Keep this tensor in a wider type, such as BF16 or F32.`,
   'numerics/composite': (d) =>
     `The parts of the scheme do not fit ${d.name}: ${d.what}. Change that part or leave it out.`,
+  'numerics/fixed-block': (d) =>
+    `Format ${d.format} has blocks of ${d.block} values that share a scale; the scheme asks for scales ${d.granularity}. Use groups of ${d.block} along an axis.`,
   'numerics/group-size': (d) =>
     `Group size ${d.size} of the scheme is not a positive integer. Use 32, 64 or 128.`,
   'numerics/not-finite': (d) =>

@@ -5,8 +5,10 @@ import {
   dequantizeTensor,
   type FormatName,
   formats,
+  type Granularity,
   type NumberFormat,
   perGroup,
+  perTensor,
   quantizeTensor,
 } from '../../src/numerics/index.ts';
 
@@ -146,6 +148,21 @@ test('NVFP4 has the scale of the tensor above those of the blocks', async () => 
   expect([...format.blockScale!.decode(Uint8Array.of(0x7e, 0x38, 1), 0.5)]).toEqual([...q.scale]);
   const back = dequantizeTensor(q);
   expect([...back.subarray(0, 2), ...back.subarray(16, 19), back[47]]).toEqual([1344, -112, 3, -1, 0.25, 0]);
+});
+
+test('scales of other blocks are refused', async () => {
+  const refusal = (granularity: Granularity) =>
+    quantizeTensor(new Float32Array(64), [64], { format: 'mxfp4', granularity, symmetric: true }).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    );
+  expect(await refusal(perGroup(0, 32))).toBe('taken');
+  expect([await refusal(perTensor), await refusal(perGroup(0, 64))]).toMatchInlineSnapshot(`
+    [
+      "Format mxfp4 has blocks of 32 values that share a scale; the scheme asks for scales per-tensor. Use groups of 32 along an axis.",
+      "Format mxfp4 has blocks of 32 values that share a scale; the scheme asks for scales per-group of 64. Use groups of 32 along an axis.",
+    ]
+  `);
 });
 
 /** Squared error of a format on some values, weighted. */

@@ -87,5 +87,3 @@ export function levelFormat(row: LevelRow): NumberFormat {
     ...work,
   };
 }
-
-export { eachBlock } from './each-block.ts';

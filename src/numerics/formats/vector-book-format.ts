@@ -1,8 +1,8 @@
 import { kernels } from '../../kernels/index.ts';
 import { codeCount } from '../encoded-tiles.ts';
 import { bookEntries } from './book-entries.ts';
+import { eachBlock } from './each-block.ts';
 import type { FormatFamilyName } from './format-families.ts';
-import { eachBlock } from './level-format.ts';
 import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
 import type { UnitSearch, VectorCoder } from './vector-coder.ts';
