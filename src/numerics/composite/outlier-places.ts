@@ -22,16 +22,16 @@ export function chooseOutliers(
   switch (choice.by) {
     case 'threshold': {
       const limit = choice.deviations * deviation(values);
-      return single(Uint32Array.from(positionsAbove(values, limit)));
+      return single(positionsAbove(values, limit));
     }
     case 'count':
-      return single(largestScores(values.map(Math.abs), Math.round(choice.part * values.length)));
+      return single(largestScores(magnitudes(values), Math.round(choice.part * values.length)));
     case 'sensitivity':
       return single(largestScores(given.errors!, Math.round(choice.part * values.length)));
     case 'column': {
-      const magnitudes = given.columnMagnitudes ?? columnMagnitudes(values, dims, axisOf(choice, dims));
-      const kept = Array.from(magnitudes, (_, column) => column).filter(
-        (column) => magnitudes[column]! > choice.magnitude,
+      const largest = given.columnMagnitudes ?? columnMagnitudes(values, dims, axisOf(choice, dims));
+      const kept = Array.from(largest, (_, column) => column).filter(
+        (column) => largest[column]! > choice.magnitude,
       );
       return { at: Uint32Array.from(kept), columns: true };
     }
@@ -64,14 +64,16 @@ export function flatPositions(
 }
 
 /** The largest magnitude of each index of an axis. */
-export function columnMagnitudes(values: Float32Array, dims: readonly number[], axis: number): Float32Array {
+function columnMagnitudes(values: Float32Array, dims: readonly number[], axis: number): Float32Array {
   const size = dims[axis] ?? 1;
   const inner = elementCount(dims.slice(axis + 1));
   const out = new Float32Array(size);
-  for (let i = 0; i < values.length; i++) {
-    const column = Math.floor(i / inner) % size;
-    const magnitude = Math.abs(values[i]!);
-    if (magnitude > out[column]!) out[column] = magnitude;
+  for (let at = 0; at < values.length; ) {
+    for (let column = 0; column < size; column++) {
+      let largest = out[column]!;
+      for (const end = at + inner; at < end; at++) largest = Math.max(largest, Math.abs(values[at]!));
+      out[column] = largest;
+    }
   }
   return out;
 }
@@ -98,8 +100,16 @@ export function checkOutliers(
     refuse(`there are ${magnitudes.length} column magnitudes for ${columns} columns`);
 }
 
-function* positionsAbove(values: Float32Array, limit: number): Generator<number> {
-  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]!) > limit) yield i;
+function positionsAbove(values: Float32Array, limit: number): Uint32Array {
+  const found: number[] = [];
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]!) > limit) found.push(i);
+  return Uint32Array.from(found);
+}
+
+function magnitudes(values: Float32Array): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.abs(values[i]!);
+  return out;
 }
 
 /** Standard deviation of all values around their mean. */

@@ -94,18 +94,20 @@ async function placesOf(
   const { importance, columnMagnitudes } = options;
   if (choice.by !== 'sensitivity')
     return chooseOutliers(values, dims, choice, columnMagnitudes ? { columnMagnitudes } : {});
-  const weighted = (of: (i: number) => number) =>
-    Float32Array.from({ length: values.length }, (_, i) => (importance ? importance[i]! : 1) * of(i) ** 2);
-  const loud = largestScores(
-    weighted((i) => values[i]!),
-    Math.round(choice.part * values.length),
-  );
+  const squares = (less?: Float32Array) => {
+    const out = new Float32Array(values.length);
+    for (let i = 0; i < out.length; i++) {
+      const x = values[i]! - (less ? less[i]! : 0);
+      out[i] = x * x * (importance ? importance[i]! : 1);
+    }
+    return out;
+  };
+  const loud = largestScores(squares(), Math.round(choice.part * values.length));
   const trimmed = await quantizeTensor(withZeros(values, loud), dims, plain, options);
   const format: NumberFormat = formats[plain.format];
   const rounded: QuantizedTensor =
     format.block === 'free' ? await roundAgain(values, trimmed, trimmed.scale, options.roundUp) : trimmed;
-  const back = dequantizeTensor(rounded);
-  return chooseOutliers(values, dims, choice, { errors: weighted((i) => values[i]! - back[i]!) });
+  return chooseOutliers(values, dims, choice, { errors: squares(dequantizeTensor(rounded)) });
 }
 
 /**
@@ -135,7 +137,8 @@ function withZeros(values: Float32Array, at: Uint32Array): Float32Array {
 
 /** What is lost; outliers are mended apart and lose nothing here. */
 function residual(values: Float32Array, sum: Float32Array, apart: Uint32Array | undefined): Float32Array {
-  const out = values.map((x, i) => x - sum[i]!);
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = values[i]! - sum[i]!;
   if (apart) for (const i of apart) out[i] = 0;
   return out;
 }
