@@ -21,6 +21,7 @@ export * from './entropy/fit-table.ts';
 export * from './entropy/symbol-counts.ts';
 export * from './float-arrays.ts';
 export * from './format-menu.ts';
+export { codeValues } from './formats/code-values.ts';
 export * from './formats/format-families.ts';
 export * from './formats/formats.ts';
 export type * from './formats/number-format.ts';

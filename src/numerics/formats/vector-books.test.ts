@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { kernels } from '../../kernels/index.ts';
 import { bell } from '../../kernels/random-values.test-data.ts';
+import { codeValues } from './code-values.ts';
 import { vectorBooks } from './vector-books.ts';
 
 const names = Object.keys(vectorBooks) as (keyof typeof vectorBooks)[];
@@ -100,6 +101,23 @@ describe.each(names)('%s', (name) => {
       }
     }
   });
+});
+
+test('the reals of every code, block by block, are what the codes decode to', async () => {
+  for (const name of ['vq2x4', 'rvq4x4x2', 'pq8x4x2'] as const) {
+    const format = vectorBooks[name];
+    const values = bell(512, 3);
+    const { book } = await format.encode(values, { rows: 2, length: 256, block: 256 });
+    const all = codeValues(format, book!);
+    const count = 2 ** format.bits;
+    const codes = Uint8Array.from({ length: 2 * count }, (_, i) => i % count);
+    const length = count * format.unit;
+    const back = format.decode(
+      { codes, scale: Float32Array.of(1, 1), book: book! },
+      { rows: 2, length, block: length },
+    );
+    expect(all).toEqual(back);
+  }
 });
 
 test('longer units and more stages pay: SQNR at the same bits per weight', async () => {

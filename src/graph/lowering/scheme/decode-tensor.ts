@@ -1,4 +1,4 @@
-import { formats, type NumberFormat, type Scheme } from '../../../numerics/index.ts';
+import { codeValues, formats, type NumberFormat, type Scheme } from '../../../numerics/index.ts';
 import { byteLengthOf } from '../../../tensor/index.ts';
 import { type BitPlane, bitPlanes, planeLength, planeTable } from './bit-planes.ts';
 import { type RegionParts, unitsOf } from './encode-regions.ts';
@@ -90,12 +90,14 @@ function unscaled(context: RegionContext, units: number): string {
     const index = planes(context, 'codes', shape, 'int32', integers(format));
     return writer.add('Gather', [levelTable(writer, format), index]);
   }
-  const { unit, bookSize } = format;
-  const entries = bookSize / unit;
+  const { unit, bits } = format;
+  const entries = 2 ** bits;
   const index = planes(context, 'codes', shape, 'int32', integers(format));
   const book = (dims: readonly number[]) => {
-    context.count.books += 4 * blocks * bookSize;
-    return writer.constant('book', 'float32', dims, async () => bytes((await partsOf(stored, region)).book));
+    context.count.books += 4 * blocks * entries * unit;
+    return writer.constant('book', 'float32', dims, async () =>
+      bytes(codeValues(format, (await partsOf(stored, region)).book)),
+    );
   };
   if (blocks === 1) return writer.add('Gather', [book([entries, unit]), index]);
   if (unit === 1) return writer.add('GatherElements', [book([blocks, entries]), index], { axis: 1 });
