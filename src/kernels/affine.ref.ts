@@ -13,6 +13,8 @@ export type IntegerArray = Int8Array | Uint8Array | Int16Array | Uint16Array;
 
 /** Blocks to scale, zero point and codes. */
 export interface AffineKernel {
+  /** Least and largest value of each block, [rows, ceil(length / block)], written. */
+  extremes(values: Float32Array, layout: BlockLayout, lows: Float32Array, highs: Float32Array): void;
   /** `scale`, `zero`: [rows, ceil(length / block)], written. `values`, `weights`: [rows, length], finite. */
   fit(
     values: Float32Array,
@@ -56,6 +58,16 @@ export interface AffineKernel {
 
 /** The readable twins of assembly/fit-affine.ts and assembly/quantize-affine.ts. */
 export const affineReference: AffineKernel = {
+  extremes(values, { rows, length, block }, lows, highs) {
+    let at = 0;
+    for (let row = 0; row < rows; row++) {
+      for (let start = 0; start < length; start += block, at++) {
+        const part = values.subarray(row * length + start, row * length + Math.min(start + block, length));
+        lows[at] = part.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+        highs[at] = part.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+      }
+    }
+  },
   fit: (values, weights, { rows, length, block }, spec, scale, zero) =>
     fitAffineRef(values, rows, length, block, weights, spec, scale, zero),
   quantize: (values, { rows, length, block }, scale, zero, { minCode, maxCode }, codes) =>

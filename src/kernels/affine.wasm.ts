@@ -1,4 +1,5 @@
 import { type AffineKernel, affineReference, type BlockLayout, type IntegerArray } from './affine.ref.ts';
+import { fitBlockRef } from './fit-affine.ref.ts';
 import { loadKernel } from './kernel-module.ts';
 import { type Cells, roundingKey } from './uniform-cells.ref.ts';
 
@@ -23,6 +24,7 @@ interface FitFunctions {
     length: number,
     block: number,
   ): void;
+  extremes(values: number, lows: number, highs: number, rows: number, length: number, block: number): void;
 }
 
 interface QuantizeFunctions {
@@ -160,6 +162,23 @@ export async function createAffineKernel(): Promise<AffineKernel> {
     ),
   ]);
 
+  const extremes: AffineKernel['extremes'] = (values, layout, lows, highs) => {
+    const { call, memory } = fitting;
+    const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
+    lows.fill(Number.POSITIVE_INFINITY);
+    highs.fill(Number.NEGATIVE_INFINITY);
+    for (const { rows, length, block, from, scaleFrom } of valuePieces(layout)) {
+      const scales = rows * Math.ceil(length / block);
+      floats(VALUES, rows * length).set(values.subarray(from, from + rows * length));
+      call.extremes(VALUES, SCALE, ZERO, rows, length, block);
+      const [low, high] = [floats(SCALE, scales), floats(ZERO, scales)];
+      // A block longer than a tile comes in several pieces.
+      for (let i = 0; i < scales; i++) {
+        if (low[i]! < lows[scaleFrom + i]!) lows[scaleFrom + i] = low[i]!;
+        if (high[i]! > highs[scaleFrom + i]!) highs[scaleFrom + i] = high[i]!;
+      }
+    }
+  };
   const floats = (at: number, count: number) => new Float32Array(quantizing.memory.buffer, at, count);
   /** The values (where given) and parameters of a piece, where the module looks for them. */
   const putPiece = (
@@ -183,11 +202,21 @@ export async function createAffineKernel(): Promise<AffineKernel> {
   };
 
   return {
+    extremes,
+
     fit(values, weights, layout, spec, scale, zero) {
       const { call, memory } = fitting;
       const floats = (at: number, count: number) => new Float32Array(memory.buffer, at, count);
       // Ratios are tried two at a time; an odd last one is tried twice, which changes nothing.
       const count = spec.ratios.length + (spec.ratios.length % 2);
+      if (layout.block > TILE && spec.ratios.length === 0) {
+        // The full range is that of the extremes.
+        const [lows, highs] = [scale.slice(), scale.slice()];
+        extremes(values, layout, lows, highs);
+        for (let i = 0; i < lows.length; i++)
+          fitBlockRef(Float32Array.of(lows[i]!, highs[i]!), undefined, spec, scale, zero, i);
+        return;
+      }
       if (layout.block > TILE || count > MAX_RATIOS) {
         affineReference.fit(values, weights, layout, spec, scale, zero);
         return;

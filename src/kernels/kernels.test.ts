@@ -172,6 +172,25 @@ test.each(everyCells)('cells: $shape, $rounding, real zero $realZero', (cells) =
   }
 });
 
+test('extremes', () => {
+  for (const [rows, length, block] of [
+    ...Array.from({ length: 20 }, (_, i) => [2, i + 1, i + 1] as const),
+    [9, 70, 32],
+    [1, 140_001, 140_001],
+    [2, 70_001, 66_000],
+  ] as const) {
+    const values = hardRows(rows, length);
+    const count = rows * Math.ceil(length / block);
+    const run = (k: Kernels) => {
+      const [lows, highs] = [new Float32Array(count), new Float32Array(count)];
+      k.affine.extremes(values, { rows, length, block }, lows, highs);
+      // -0 and 0 are equally small.
+      return [...lows, ...highs].map((x) => x + 0);
+    };
+    expect(run(simd)).toEqual(run(referenceKernels));
+  }
+});
+
 test.each(['encodeFloat16', 'encodeBfloat16'] as const)('%s', (name) => {
   const all = awkwardFloats();
   for (const saturate of [false, true]) {

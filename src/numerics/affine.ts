@@ -1,9 +1,9 @@
 import {
-  decodeSmallFloat,
+  decodeTable,
   encodeSmallFloat,
   finiteScale,
   nearest,
-  type SmallFloat,
+  type SmallFloatName,
   smallFloats,
   TINY,
 } from '../kernels/index.ts';
@@ -32,11 +32,13 @@ export function integerCodes(bits: number, signed: boolean, choice: Partial<Rang
 }
 
 /** Rounded to a small float: not 0 (the smallest subnormal instead), and such that `steps` of it stay finite. */
-function roundedScale(scale: number, steps: number, row: SmallFloat): number {
+function roundedScale(scale: number, steps: number, name: SmallFloatName): number {
+  const row = smallFloats[name];
+  const reals = decodeTable(name);
   let code = encodeSmallFloat(scale, row, true);
   if ((code & ((1 << (row.bits - 1)) - 1)) === 0) code |= 1;
-  while (Math.abs(decodeSmallFloat(code, row)) * steps > MAX_FLOAT32) code--;
-  return decodeSmallFloat(code, row);
+  while (Math.abs(reals[code]!) * steps > MAX_FLOAT32) code--;
+  return reals[code]!;
 }
 
 const MAX_FLOAT32 = 3.4028234663852886e38;
@@ -49,12 +51,12 @@ function powerScale(scale: number, steps: number): number {
 
 const storedAs: Readonly<Record<ScaleType, (scale: number, steps: number) => number>> = {
   float32: (scale) => scale,
-  float16: (scale, steps) => roundedScale(scale, steps, smallFloats.float16),
-  bfloat16: (scale, steps) => roundedScale(scale, steps, smallFloats.bfloat16),
+  float16: (scale, steps) => roundedScale(scale, steps, 'float16'),
+  bfloat16: (scale, steps) => roundedScale(scale, steps, 'bfloat16'),
   // No sign: E8M0 has none.
   float8e8m0: (scale, steps) => powerScale(Math.abs(scale), steps),
-  float8e4m3fn: (scale, steps) => roundedScale(scale, steps, smallFloats.float8e4m3fn),
-  float8e5m2: (scale, steps) => roundedScale(scale, steps, smallFloats.float8e5m2),
+  float8e4m3fn: (scale, steps) => roundedScale(scale, steps, 'float8e4m3fn'),
+  float8e5m2: (scale, steps) => roundedScale(scale, steps, 'float8e5m2'),
 };
 
 /**

@@ -1,4 +1,4 @@
-import { absMax } from './range-search/abs-max.ts';
+import { absMax, overMagnitude } from './range-search/abs-max.ts';
 import { hqq } from './range-search/hqq.ts';
 import { kl } from './range-search/kl.ts';
 import { minMax } from './range-search/min-max.ts';
@@ -6,6 +6,7 @@ import { mse } from './range-search/mse.ts';
 import { octav } from './range-search/octav.ts';
 import { percentile } from './range-search/percentile.ts';
 import type { SearchRange } from './range-search/range-search.ts';
+import { overRange, type Range, type ScaleAndZero, type UniformGrid } from './uniform-grid.ts';
 
 /** One way of finding the range of a block before it is cut into codes. */
 export interface RangeRow {
@@ -16,6 +17,8 @@ export interface RangeRow {
   readonly search: SearchRange;
   /** full: every value inside. parts: parts of that, by least squares. The kernel finds these for whole tiles. */
   readonly kernel?: 'full' | 'parts';
+  /** Where the extremes of a block say everything: the parameters, from them alone. */
+  readonly overExtremes?: (grid: UniformGrid, extremes: Range) => ScaleAndZero;
   /** A free zero point stays in the middle. */
   readonly centred?: boolean;
 }
@@ -29,12 +32,14 @@ export const ranges = {
     description: 'Covers every value.',
     source: 'Jacob et al. 2018, arXiv 1712.05877',
     search: minMax,
+    overExtremes: overRange,
     kernel: 'full',
   },
   'abs-max': {
     description: 'Covers every value, as far below zero as above it.',
     source: 'Wu et al. 2020, arXiv 2004.09602',
     search: absMax,
+    overExtremes: overMagnitude,
     kernel: 'full',
     centred: true,
   },

@@ -50,7 +50,11 @@ export function outermostLevels({ cells, codes }: UniformGrid, zeroPoint: number
 export function overRange(grid: UniformGrid, range: Range): ScaleAndZero {
   const { cells, codes, choice, fixedZero } = grid;
   if (cells.realZero) return overRealRange(grid, range);
-  if (cells.shape === 'tread') return affineFromRange(range, codes, { ...choice, symmetric: fixedZero });
+  if (cells.shape === 'tread') {
+    const said =
+      choice.symmetric === fixedZero ? (choice as RangeChoice) : { ...choice, symmetric: fixedZero };
+    return affineFromRange(range, codes, said);
+  }
   const largest = Math.max(-Math.min(0, f(range.min)), f(range.max));
   const reach = reachOf(grid);
   const scale = largest < TINY ? 1 : storedScale(f(largest / reach), Math.max(1, reach), choice);

@@ -388,3 +388,42 @@ export function fit(
     searchBlocks(values, weights, scale, zero, rows, 1, length, block, whole * block, rest, perRow);
   }
 }
+
+/** Least and largest value of each block. values: f32 [rows, length]; lows, highs: f32 [rows, ceil(length / block)]. */
+export function extremes(values: usize, lows: usize, highs: usize, rows: i32, length: i32, block: i32): void {
+  for (let row = 0; row < rows; row++) {
+    for (let start = 0; start < length; start += block) {
+      const n = min(block, length - start);
+      let a = v128.load32_splat(values);
+      let b = a;
+      let c = a;
+      let d = a;
+      const whole = values + (<usize>(n & ~7) << 2);
+      const end = values + (<usize>n << 2);
+      // Two at a time: they do not wait for each other.
+      for (; values < whole; values += 32) {
+        const x = v128.load(values);
+        const y = v128.load(values, 16);
+        a = f32x4.pmin(a, x);
+        b = f32x4.pmax(b, x);
+        c = f32x4.pmin(c, y);
+        d = f32x4.pmax(d, y);
+      }
+      a = f32x4.pmin(a, c);
+      b = f32x4.pmax(b, d);
+      for (; values < end; values += 4) {
+        const x = v128.load32_splat(values);
+        a = f32x4.pmin(a, x);
+        b = f32x4.pmax(b, x);
+      }
+      a = f32x4.pmin(a, i64x2.shuffle(a, a, 1, 0));
+      b = f32x4.pmax(b, i64x2.shuffle(b, b, 1, 0));
+      a = f32x4.pmin(a, i32x4.shuffle(a, a, 1, 0, 3, 2));
+      b = f32x4.pmax(b, i32x4.shuffle(b, b, 1, 0, 3, 2));
+      store<f32>(lows, f32x4.extract_lane(a, 0));
+      store<f32>(highs, f32x4.extract_lane(b, 0));
+      lows += 4;
+      highs += 4;
+    }
+  }
+}

@@ -62,7 +62,7 @@ export function integerFormat(name: string, bits: number, signed: boolean): Numb
         codes: integerCodes(bits, signed, { ...choice, symmetric }),
         fixedZero: symmetric,
         bits: bits - (choice.reduced && bits > 2 ? 1 : 0),
-        choice,
+        choice: { ...choice, symmetric },
       };
     },
   });
