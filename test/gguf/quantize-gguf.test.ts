@@ -177,10 +177,13 @@ describe('types on request', () => {
       { to: 'gguf:Q8_0', overrideKv: { 'a.b': 'int:x' } },
       "overrideKv: 'a.b=int:x' is no override; wanted a.b= and one of int:<value>, float:<value>, bool:<value>, str:<value>",
     ],
-    [{ to: 'gguf:Q8_0', splitMaxSize: '2T' }, "splitMaxSize: '2T' is no size; wanted such as 500M or 2G"],
+    [
+      { to: 'gguf:Q8_0', splitMaxSize: '2T' },
+      "splitMaxSize: '2T' is no size; wanted such as 500M, 2G (powers of ten) or 512MiB",
+    ],
     [
       { to: 'gguf:Q8_0', splitMaxSize: '2G', keepSplit: true },
-      'keepSplit and splitMaxSize: choose one of the two',
+      'keepSplit and splitMaxSize: the parts are those of the source or of a size; choose one of the two',
     ],
     [
       { to: ['gguf:Q8_0', 'int8'] },
@@ -361,7 +364,7 @@ test('rows that are no whole number of 256 get smaller blocks, and it is said', 
   );
   const { output } = await made({ model: at('narrow.gguf'), to: 'gguf:Q6_K' });
   expect(output.notes).toEqual([
-    'Q8_0 instead of Q6_K for 7 tensors: rows are no whole number of its blocks.',
+    "Q8_0 instead of Q6_K for 8 tensors (the largest: 'output.weight', 104 kB), 84.47 % of the file: rows of 192 are no multiple of 256.",
   ]);
 });
 

@@ -123,7 +123,9 @@ export function planTypes(request: TypePlanRequest): PlannedType[] {
     const wanted =
       named ?? (request.pure ? row.main : mixtureType(request, row, name, shape, role, tied, seen, values));
     const type = fitRows(wanted, name, shape.at(-1)!);
-    return { name, type, needsImportance: needs(type), ...(type !== wanted && { instead: wanted }) };
+    const isLast = role === 'output' || (role === 'embedding' && tied);
+    const rule = named === undefined && !request.pure && isLast ? outputRule(request, row) : wanted;
+    return { name, type, needsImportance: needs(type), ...(type !== rule && { instead: rule }) };
   });
 }
 
@@ -168,9 +170,14 @@ function raised(request: TypePlanRequest, role: TensorRole, type: BlockFormatNam
 
 /** The last product sees every token: it gets 6 bits, or 8 where its rows do not fit. */
 function outputType(request: TypePlanRequest, row: FileType, rowLength: number): BlockFormatName {
+  if (!request.outputType && rowLength % blockFormats[row.main].block !== 0) return 'q8_0';
+  return outputRule(request, row);
+}
+
+/** What the last product gets where its rows fit. */
+function outputRule(request: TypePlanRequest, row: FileType): BlockFormatName {
   if (request.outputType) return request.outputType;
-  if (request.fileType === 'MXFP4_MOE') return 'q8_0';
-  if (request.architecture === 'falcon' || rowLength % blockFormats[row.main].block !== 0) return 'q8_0';
+  if (request.fileType === 'MXFP4_MOE' || request.architecture === 'falcon') return 'q8_0';
   return row.output ?? (row.main === 'q8_0' ? 'q8_0' : 'q6_k');
 }
 

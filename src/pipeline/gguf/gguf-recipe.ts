@@ -23,10 +23,16 @@ export interface GgufRecipe {
 export function ggufRecipe(recipe: ParsedRecipe): GgufRecipe {
   const { search, pure, outputTensorType, tokenEmbeddingType, tensorTypes, keepSplit, splitMaxSize } = recipe;
   if (keepSplit && splitMaxSize !== undefined) {
-    fail('recipe/invalid', { problems: ['keepSplit and splitMaxSize: choose one of the two'] });
+    fail('recipe/invalid', {
+      problems: [
+        'keepSplit and splitMaxSize: the parts are those of the source or of a size; choose one of the two',
+      ],
+    });
   }
+  const targets = recipe.presets.map(parseGgufTarget);
+  if (targets.every(({ fileType }) => fileType === undefined)) refuseUnused(recipe);
   return {
-    targets: recipe.presets.map(parseGgufTarget),
+    targets,
     search,
     pure,
     outputType: outputTensorType === undefined ? undefined : parseTensorType(outputTensorType),
@@ -38,13 +44,44 @@ export function ggufRecipe(recipe: ParsedRecipe): GgufRecipe {
   };
 }
 
-const units = { M: 1e6, G: 1e9 } as const;
+/** What only chooses or makes codes, by the key of the recipe. */
+const codeFlags = {
+  imatrix: '--imatrix',
+  tensorTypes: '--tensor-type',
+  pure: '--pure',
+  outputTensorType: '--output-tensor-type',
+  tokenEmbeddingType: '--token-embedding-type',
+} as const;
 
-/** '500M' and '2G', as llama-gguf-split counts: powers of ten. @throws recipe/invalid */
+/** A copy keeps the type of every tensor: what asks for others would be passed over. @throws recipe/invalid */
+function refuseUnused(recipe: ParsedRecipe): void {
+  const problems = Object.entries(codeFlags).flatMap(([key, flag]) => {
+    const value = recipe[key as keyof typeof codeFlags];
+    const given =
+      typeof value === 'object' ? Object.keys(value).length > 0 : value !== undefined && value !== false;
+    return given
+      ? [
+          `${key} (${flag}): 'gguf' keeps the type of every tensor; name a file type, such as gguf:Q8_0, or leave it out`,
+        ]
+      : [];
+  });
+  if (problems.length > 0) fail('recipe/invalid', { problems });
+}
+
+const decimal = { K: 1e3, M: 1e6, G: 1e9 } as const;
+const binary = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 } as const;
+
+/**
+ * '500M', '2G' and '500MB' as llama-gguf-split counts, in powers of ten; '500MiB' in powers of two.
+ * @throws recipe/invalid
+ */
 function parseSize(text: string): number {
-  const [, digits, unit] = /^(\d{1,9})([MG])$/i.exec(text) ?? [];
-  const size = Number(digits) * (units[unit?.toUpperCase() as keyof typeof units] ?? Number.NaN);
-  if (!(size > 0))
-    fail('recipe/invalid', { problems: [`splitMaxSize: '${text}' is no size; wanted such as 500M or 2G`] });
+  const [, digits, unit, ending = ''] = /^(\d{1,9})([KMG])(I?B)?$/.exec(text.trim().toUpperCase()) ?? [];
+  const size =
+    Number(digits) * ((ending === 'IB' ? binary : decimal)[unit as keyof typeof decimal] ?? Number.NaN);
+  if (!(size > 0)) {
+    const wanted = 'such as 500M, 2G (powers of ten) or 512MiB';
+    fail('recipe/invalid', { problems: [`splitMaxSize: '${text}' is no size; wanted ${wanted}`] });
+  }
   return size;
 }

@@ -1,5 +1,8 @@
-import { blockFormats } from '../../numerics/index.ts';
-import { dtypes } from '../../tensor/index.ts';
+import { storedBytes } from '../../files/index.ts';
+import { blockFormats, fileTypes, isQuantizable } from '../../numerics/index.ts';
+import { formatBytes, formatPercent } from '../../report/index.ts';
+import { dtypes, elementCount } from '../../tensor/index.ts';
+import type { GgufRecipe } from './gguf-recipe.ts';
 import { typeLabel } from './gguf-record.ts';
 import type { OpenedWeights } from './open-weights.ts';
 import type { GivenImatrix } from './output-metadata.ts';
@@ -17,6 +20,7 @@ export function planNotes(
   plan: GgufPlan,
   weights: OpenedWeights,
   importance: GivenImatrix | undefined,
+  recipe: Pick<GgufRecipe, 'tensorTypes'>,
 ): string[] {
   const notes = [...weights.notes, ...plan.notes];
   const again = plan.tensors.filter(({ source, type }) => isQuantized(source.type) && type !== source.type);
@@ -26,15 +30,7 @@ export function planNotes(
       `The source is quantized already (${types}; ${which(again)}): quantizing it again loses more than quantizing the original.`,
     );
   }
-  const fallen = new Map<string, PlannedTensor[]>();
-  for (const tensor of plan.tensors) {
-    if (tensor.instead === undefined) continue;
-    const key = `${typeLabel(tensor.type)} instead of ${typeLabel(tensor.instead)}`;
-    fallen.set(key, [...(fallen.get(key) ?? []), tensor]);
-  }
-  for (const [change, tensors] of fallen) {
-    notes.push(`${change} for ${which(tensors)}: rows are no whole number of its blocks.`);
-  }
+  notes.push(...fallbackNotes(plan), ...patternNotes(plan, recipe));
   if (importance !== undefined) {
     const bare = plan.tensors.filter(
       ({ type, source, importance: own }) => own === undefined && isQuantized(type) && type !== source.type,
@@ -45,4 +41,50 @@ export function planNotes(
     }
   }
   return notes;
+}
+
+/** What did not get the type that the mixture wanted: how much of the file, and the largest of them. */
+function fallbackNotes({ tensors, sizeBytes }: GgufPlan): string[] {
+  const fallen = new Map<string, PlannedTensor[]>();
+  for (const tensor of tensors) {
+    if (tensor.instead === undefined) continue;
+    const key = `${typeLabel(tensor.type)} instead of ${typeLabel(tensor.instead)}`;
+    fallen.set(key, [...(fallen.get(key) ?? []), tensor]);
+  }
+  const bytes = ({ type, shape }: PlannedTensor) => storedBytes(type, elementCount(shape));
+  return [...fallen].map(([change, group]) => {
+    const [largest] = group.toSorted((a, b) => bytes(b) - bytes(a));
+    const { instead, shape, name } = largest!;
+    const { block } = blockFormats[instead!];
+    const all = formatPercent(group.reduce((sum, tensor) => sum + bytes(tensor), 0) / sizeBytes);
+    const named = group.length === 1 ? '' : ` (the largest: '${name}', ${formatBytes(bytes(largest!))})`;
+    return `${change} for ${which(group)}${named}, ${all} of the file: rows of ${shape.at(-1)} are no multiple of ${block}.`;
+  });
+}
+
+/** Patterns of the recipe that changed nothing: most likely a typing error. */
+function patternNotes(
+  { tensors, target }: GgufPlan,
+  { tensorTypes }: Pick<GgufRecipe, 'tensorTypes'>,
+): string[] {
+  if (target.fileType === undefined) return [];
+  if (tensorTypes.length > 0 && blockFormats[fileTypes[target.fileType].main].block === 1)
+    return [`--tensor-type changes nothing: ${target.label} stores all matrices so, as in llama-quantize.`];
+  return tensorTypes.flatMap(({ pattern, text }, i) => {
+    const found = tensors.filter(({ name }) => pattern.test(name));
+    if (found.length === 0) return [`--tensor-type '${text}' matches no tensor.`];
+    const left = found.filter(
+      ({ name }) => !tensorTypes.slice(0, i).some((before) => before.pattern.test(name)),
+    );
+    if (left.length === 0)
+      return [
+        `--tensor-type '${text}' matches no tensor that an earlier pattern does not match: the first wins.`,
+      ];
+    const open = left.filter(({ name, shape }) => isQuantizable(name, shape));
+    return open.length > 0
+      ? []
+      : [
+          `--tensor-type '${text}' matches ${which(left)} only, and that type is not for choice: it stays ${typeLabel(left[0]!.type)}.`,
+        ];
+  });
 }

@@ -123,7 +123,7 @@ function outputPart(run: GgufRun, plan: GgufPlan) {
     tensors: [],
     kept: [],
     limits: [],
-    notes: planNotes(plan, run.weights, run.importance),
+    notes: planNotes(plan, run.weights, run.importance, run.recipe),
     gguf: ggufRecord(plan, run.recipe),
   };
 }

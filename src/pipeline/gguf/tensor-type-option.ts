@@ -16,6 +16,8 @@ export function parseTensorType(label: string): BlockFormatName {
 /** Types of tensors by pattern, as llama-quantize's --tensor-type takes them. */
 export interface TensorTypeRule {
   readonly pattern: RegExp;
+  /** As it was given. */
+  readonly text: string;
   readonly type: BlockFormatName;
 }
 
@@ -36,6 +38,6 @@ export function parseTensorTypes(rules: Readonly<Record<string, string>>): Tenso
         cause,
       );
     }
-    return { pattern, type: parseTensorType(label) };
+    return { pattern, text, type: parseTensorType(label) };
   });
 }
