@@ -39,7 +39,14 @@ export async function loadQuantized(
   const { double, outliers, lowRank, ...plain } = scheme;
   const parts = new Parts(name, tensors, file);
   const scales = double && (await loadScales(parts, entry, plain, double));
-  const base = await loadPlain(parts, plain, entry.dims, '', scales && decodeScales(scales));
+  const base = await loadPlain(
+    parts,
+    plain,
+    entry.dims,
+    '',
+    scales && decodeScales(scales),
+    entry.tensorScale,
+  );
   return {
     scheme,
     base,
@@ -76,11 +83,13 @@ async function loadPlain(
   dims: readonly number[],
   prefix: string,
   decoded?: Float32Array,
+  tensorScale?: number,
 ): Promise<QuantizedTensor> {
   const format: NumberFormat = formats[scheme.format];
   const codes = await loadCodes(parts, scheme, dims, prefix);
   const blocks = scaleDims(scheme.granularity, dims);
-  const scale = decoded ?? (format.scaled ? await loadScale(parts, blocks, prefix) : undefined);
+  const scale =
+    decoded ?? (format.scaled ? await loadScale(parts, format, blocks, prefix, tensorScale) : undefined);
   const count = elementCount(blocks);
   const points = parts.has(prefix + partNames.zeroPoint)
     ? await parts.read(prefix + partNames.zeroPoint, 'uint8', [Math.ceil((count * format.bits) / 8)])
@@ -92,6 +101,7 @@ async function loadPlain(
     dims,
     codes,
     scale: scale ?? new Float32Array(count).fill(1),
+    ...(tensorScale !== undefined && { tensorScale }),
     zeroPoint: points && format.unpack(points.data as Uint8Array, count),
     ...(parts.has(prefix + partNames.realZero) && { realZero: await reals(partNames.realZero, blocks) }),
     ...(format.bookSize > 0 && { book: await reals(partNames.book, [...blocks, format.bookSize]) }),
@@ -130,7 +140,17 @@ async function loadCodes(
   return codes;
 }
 
-async function loadScale(parts: Parts, blocks: readonly number[], prefix: string): Promise<Float32Array> {
+async function loadScale(
+  parts: Parts,
+  { blockScale: own }: NumberFormat,
+  blocks: readonly number[],
+  prefix: string,
+  tensorScale: number | undefined,
+): Promise<Float32Array> {
+  if (own && parts.typeOf(prefix + partNames.scale) === 'uint8') {
+    const codes = await parts.read(prefix + partNames.scale, 'uint8', blocks);
+    return own.decode(codes.data as Uint8Array, tensorScale);
+  }
   if (!parts.has(prefix + partNames.scaleIndex)) {
     const read = await parts.read(prefix + partNames.scale, scaleTypes, blocks);
     return toFloat32(read);
@@ -183,6 +203,11 @@ class Parts {
 
   has(suffix: string): boolean {
     return this.#tensors.has(this.name + suffix);
+  }
+
+  /** undefined when there is no such part. */
+  typeOf(suffix: string): string | undefined {
+    return this.#tensors.get(this.name + suffix)?.type;
   }
 
   refuse(what: string): never {

@@ -40,7 +40,7 @@ export function readQuantizedEntries(
 
 function readEntry(entry: unknown, refuse: (what: string, cause?: unknown) => never): QuantizedEntry {
   if (!isRecord(entry)) return refuse('its description is no object');
-  const { scheme, axes, dims, mean, entropy, ...more } = entry;
+  const { scheme, axes, dims, mean, tensorScale, entropy, ...more } = entry;
   const unknown = Object.keys(more)[0];
   if (unknown !== undefined) return refuse(`'${unknown}' of its description is not known`);
   if (typeof scheme !== 'string') return refuse('it has no scheme');
@@ -50,12 +50,15 @@ function readEntry(entry: unknown, refuse: (what: string, cause?: unknown) => ne
     return refuse(`its axes are ${JSON.stringify(axes)}`);
   if (mean !== undefined && !Number.isFinite(mean))
     return refuse(`the mean of its scales is ${String(mean)}`);
+  if (tensorScale !== undefined && !Number.isFinite(tensorScale))
+    return refuse(`the scale of the tensor is ${String(tensorScale)}`);
   if (entropy !== undefined && !Number.isFinite(entropy)) return refuse(`its entropy is ${String(entropy)}`);
   const read = {
     scheme,
     axes: { channel: axes.channel as number, group: axes.group as number },
     dims,
     ...(mean !== undefined && { mean: mean as number }),
+    ...(tensorScale !== undefined && { tensorScale: tensorScale as number }),
     ...(entropy !== undefined && { entropy: entropy as number }),
   };
   try {

@@ -84,6 +84,7 @@ export async function storeQuantized(
       axes,
       dims: base.dims,
       ...(scales && { mean: scales.mean }),
+      ...(base.tensorScale !== undefined && { tensorScale: base.tensorScale }),
       entropy: coded.entropyBitsPerCode,
     },
     parts,
@@ -110,7 +111,7 @@ async function addPlain(q: QuantizedTensor, add: Add, entropy: boolean, prefix: 
     [stored.length],
     stored,
   );
-  if (withScale && format.scaled) addScale(q.scale, dims, add, prefix);
+  if (withScale && format.scaled) addScale(q, dims, add, prefix);
   if (q.zeroPoint) {
     const points = format.pack(q.zeroPoint);
     add(prefix + partNames.zeroPoint, 'uint8', [points.length], points);
@@ -127,7 +128,14 @@ async function addPlain(q: QuantizedTensor, add: Add, entropy: boolean, prefix: 
   };
 }
 
-function addScale(scale: Float32Array, dims: readonly number[], add: Add, prefix: string): void {
+function addScale(q: QuantizedTensor, dims: readonly number[], add: Add, prefix: string): void {
+  const { scale, tensorScale } = q;
+  const own = (formats[q.scheme.format] as NumberFormat).blockScale;
+  const codes = own?.encode(scale, tensorScale);
+  if (codes && own!.decode(codes, tensorScale).every((back, i) => Object.is(back, scale[i]))) {
+    add(prefix + partNames.scale, 'uint8', dims, codes);
+    return;
+  }
   const stored = storeScales(scale);
   if (stored.kind === 'typed') add(prefix + partNames.scale, stored.dtype, dims, stored.bytes);
   else {

@@ -15,6 +15,8 @@ export interface QuantizedEntry {
   readonly dims: readonly number[];
   /** Double quantization: what was taken off the scales. */
   readonly mean?: number;
+  /** Two-level scales: that of the whole tensor. */
+  readonly tensorScale?: number;
   /** For reports: bits per code that no static table beats. */
   readonly entropy?: number;
 }
