@@ -46,6 +46,7 @@ const operators: Omit<Case, 'text'>[] = [
 ];
 const schemes = [
   ...['nf4/16', 'nf4/channel', 'nf4/7x5', 'int5/16:asymmetric', 'kmeans3/channel', 'e4m3fn/tensor'],
+  ...['vq2x4/7x5', 'vq4x4/16', 'vq4x6/tensor', 'mxfp4', 'nvfp4', 'binary/channel'],
   ...['nf4/16+double', 'int4/16:asymmetric+double', 'nf4/7x5+double', 'nf4/channel+double'],
   ...['nf4/16+outliers=1%', 'kmeans4/channel+outliers=3sd', 'int3/channel+columns=1', 'int2/16+lowrank=3'],
   'nf4/16+double+outliers=2%+lowrank=2',
