@@ -13,6 +13,8 @@ test('a scheme is read, placed on axes, and written back', () => {
     'int4/32+outliers=3.5sd',
     'int4/32+sensitive=1%',
     'int8/channel+columns=6',
+    'nf4/64+double=e4m3fn/128',
+    'int4/32+double=uint8/256:keepmean:asymmetric+lowrank=2',
   ]) {
     const request = parseScheme(text);
     expect(schemeText(request)).toBe(text);
@@ -34,6 +36,16 @@ test('a scheme is read, placed on axes, and written back', () => {
     symmetric: false,
     granularity: { kind: 'per-group', axis: 1, size: 32 },
   });
+  // Outlier columns are those of the inputs, wherever these lie.
+  expect(schemeAt(parseScheme('int8/channel+columns=6'), { channel: 1, group: 0 }).outliers).toEqual({
+    by: 'column',
+    magnitude: 6,
+    axis: 0,
+  });
+  expect(parseScheme('nf4/64+double').double).toEqual({ format: 'dynamic8', block: 256, removeMean: true });
+  expect(parseScheme('nf4/64+double=dynamic8')).toEqual(parseScheme('nf4/64+double'));
+  for (const text of ['int8/0', 'int8/64:half', '/64'])
+    expect(() => parseScheme(`nf4/64+double=${text}`)).toThrow();
   expect(schemeAt(parseScheme('int8/channel'), axes).granularity).toEqual({ kind: 'per-channel', axis: 0 });
 });
 

@@ -61,7 +61,10 @@ const options: Readonly<Record<string, (draft: Draft, value: string) => boolean 
 
 /** `part` or `part=value` behind a plus. */
 const parts: Readonly<Record<string, (draft: Draft, value: string) => boolean | undefined>> = {
-  double: (d) => Boolean((d.double = qloraScales)),
+  double: (d, value) => {
+    d.double = doubleOf(value);
+    return d.double !== undefined;
+  },
   outliers: (d, value) => {
     const part = share(value);
     const deviations = /^(\d+(?:\.\d+)?)sd$/.exec(value)?.[1];
@@ -90,11 +93,32 @@ const parts: Readonly<Record<string, (draft: Draft, value: string) => boolean | 
 /** Scales of scales as QLoRA has them. */
 const qloraScales: DoubleQuantization = { format: 'dynamic8' as FormatName, block: 256, removeMean: true };
 
+/** `format/block` with `:keepmean` and `:asymmetric` behind it; as QLoRA has it where nothing is said. */
+function doubleOf(text: string): DoubleQuantization | undefined {
+  if (text === '') return qloraScales;
+  const [head = '', ...said] = text.split(':');
+  const [name = '', size = String(qloraScales.block)] = head.split('/');
+  const block = Number(size);
+  if (!Number.isInteger(block) || block < 1) return undefined;
+  if (said.some((word) => word !== 'keepmean' && word !== 'asymmetric')) return undefined;
+  return {
+    format: named('format', formats, name) as FormatName,
+    block,
+    removeMean: !said.includes('keepmean'),
+    ...(said.includes('asymmetric') && { symmetric: false }),
+  };
+}
+
+function doubleText({ format, block, removeMean, symmetric = true }: DoubleQuantization): string {
+  const said = `${format}/${block}${removeMean ? '' : ':keepmean'}${symmetric ? '' : ':asymmetric'}`;
+  return said === `${qloraScales.format}/${qloraScales.block}` ? 'double' : `double=${said}`;
+}
+
 /**
  * Reads a scheme: `format[/granularity][:option,...][+part...]`.
  * Granularity: `tensor`, `channel`, `token`, a group size, or `rows x columns` as `128x128`; where none is given,
  * groups of 64 up to 4 bits and channels above. Options: symmetric, asymmetric, restricted, reduced, pot, range=,
- * scale=, rounding=, seed=, zero=. Parts: double, outliers=0.5%, outliers=3sd, sensitive=0.5%, columns=6,
+ * scale=, rounding=, seed=, zero=. Parts: double, double=int8/64:keepmean, outliers=0.5%, outliers=3sd, sensitive=0.5%, columns=6,
  * lowrank=8, rans.
  *
  * @example parseScheme('int4/128:asymmetric,range=hqq+outliers=0.5%')
@@ -212,7 +236,11 @@ export function schemeText(request: SchemeRequest): string {
     choice.seed !== undefined && `seed=${choice.seed}`,
     choice.zero && `zero=${choice.zero}`,
   ].filter(Boolean);
-  const added = [double && 'double', outliers && outlierText(outliers), lowRank && `lowrank=${lowRank.rank}`];
+  const added = [
+    double && doubleText(double),
+    outliers && outlierText(outliers),
+    lowRank && `lowrank=${lowRank.rank}`,
+  ];
   if (entropy) added.push('rans');
   return [`${format}/${where}${said.length > 0 ? `:${said.join(',')}` : ''}`, ...added.filter(Boolean)].join(
     '+',

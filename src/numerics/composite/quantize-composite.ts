@@ -172,6 +172,10 @@ function check(
   const format: NumberFormat = formats[scheme.format];
   if (scheme.double && !format.scaled) refuse(`${format.name} has no scales that could be quantized`);
   if (scheme.double && format.block !== 'free') refuse(`${format.name} has scales of few bits already`);
+  if (scheme.double && formats[scheme.double.format].block !== 'free')
+    refuse(`scales cannot be kept in ${scheme.double.format}, whose blocks are of a size of its own`);
+  if (scheme.double && !(Number.isInteger(scheme.double.block) && scheme.double.block > 0))
+    fail('numerics/group-size', { size: scheme.double.block });
   if (scheme.outliers) checkOutliers(scheme.outliers, dims, options.columnMagnitudes, name);
   const rank = scheme.lowRank?.rank;
   if (rank !== undefined && !(Number.isInteger(rank) && rank > 0))

@@ -3,9 +3,11 @@ import { bell } from '../../kernels/random-values.test-data.ts';
 import {
   compositeBits,
   compositeError,
+  type DoubleQuantization,
   decodeScales,
   dequantizeComposite,
   dequantizeTensor,
+  type FormatName,
   formats,
   perBlock,
   perChannel,
@@ -128,20 +130,29 @@ test('scales that vanish make their block zero', async () => {
 });
 
 test('what has no scales to quantize is refused', async () => {
-  const refusal = (format: 'float16' | 'kmeans4' | 'mxfp4') =>
+  const refusal = (format: FormatName, double: DoubleQuantization = qlora) =>
     quantizeComposite(
       new Float32Array(32),
       [32],
-      { format, symmetric: true, granularity: perGroup(0, 32), double: qlora },
+      { format, symmetric: true, granularity: perGroup(0, 32), double },
       { name: 'w' },
-    ).catch((error: Error) => error.message);
-  expect(await refusal('mxfp4')).toMatchInlineSnapshot(
-    `"The parts of the scheme do not fit w: mxfp4 has scales of few bits already. Change that part or leave it out."`,
-  );
-  expect(await refusal('kmeans4')).toMatchInlineSnapshot(
-    `"The parts of the scheme do not fit w: kmeans4 has no scales that could be quantized. Change that part or leave it out."`,
-  );
-  expect(await refusal('float16')).toMatchInlineSnapshot(
-    `"The parts of the scheme do not fit w: float16 has no scales that could be quantized. Change that part or leave it out."`,
-  );
+    ).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    );
+  expect([
+    await refusal('float16'),
+    await refusal('kmeans4'),
+    await refusal('mxfp4'),
+    await refusal('int4', { ...qlora, format: 'mxint8' }),
+    await refusal('int4', { ...qlora, block: 0 }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "The parts of the scheme do not fit w: float16 has no scales that could be quantized. Change that part or leave it out.",
+      "The parts of the scheme do not fit w: kmeans4 has no scales that could be quantized. Change that part or leave it out.",
+      "The parts of the scheme do not fit w: mxfp4 has scales of few bits already. Change that part or leave it out.",
+      "The parts of the scheme do not fit w: scales cannot be kept in mxint8, whose blocks are of a size of its own. Change that part or leave it out.",
+      "Group size 0 of the scheme is not a positive integer. Use 32, 64 or 128.",
+    ]
+  `);
 });
