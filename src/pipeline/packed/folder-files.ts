@@ -41,7 +41,7 @@ export async function openFolderOfWeights(input: ModelInput): Promise<OpenedFold
   const place = await findWeights(input);
   if (place.kind !== 'folder') {
     await place.source.close?.();
-    return fail('file/not-a-folder', { path: place.source.name });
+    return fail('checkpoint/missing', { folder: place.source.name });
   }
   const siblings = counted(place.siblings, place.folder);
   const weights = await openSafetensorsFolder(siblings);
