@@ -1,4 +1,5 @@
 import { elementCount, fail } from '../tensor/index.ts';
+import { checkCount, checkValues } from './check-values.ts';
 import { codeCount, encodedTiles } from './encoded-tiles.ts';
 import { formats } from './formats/formats.ts';
 import type { EncodedRows, NumberFormat } from './formats/number-format.ts';
@@ -137,19 +138,4 @@ function checkBlock({ name, block }: NumberFormat, { granularity }: Scheme): voi
   if (block === 'free' || (granularity.kind === 'per-group' && granularity.size === block)) return;
   const size = granularity.kind === 'per-group' ? ` of ${granularity.size}` : '';
   fail('numerics/fixed-block', { format: name, block, granularity: `${granularity.kind}${size}` });
-}
-
-/** @throws numerics/value-count when the shape wants another number. */
-function checkCount(got: number, dims: readonly number[], name: string): void {
-  const wanted = elementCount(dims);
-  if (got !== wanted) fail('numerics/value-count', { name, dims: [...dims], got, wanted });
-}
-
-/** @throws numerics/value-count when the shape wants another number, numerics/not-finite at the first NaN or Inf. */
-function checkValues(values: Float32Array, dims: readonly number[], name: string): void {
-  checkCount(values.length, dims, name);
-  for (let i = 0; i < values.length; i++) {
-    const x = values[i]!;
-    if (x - x !== 0) fail('numerics/not-finite', { name, index: i, value: String(x) });
-  }
 }

@@ -165,3 +165,16 @@ test('choices that make no sense are refused', async () => {
     ]
   `);
 });
+
+test('NaN and infinity are no outliers: they are refused by name, as elsewhere', async () => {
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY])
+    for (const choice of [
+      { by: 'count', part: 0.25 },
+      { by: 'threshold', deviations: 1 },
+      { by: 'sensitivity', part: 0.25 },
+      { by: 'column', magnitude: 1 },
+    ] as const) {
+      const said = compose(Float32Array.of(1, bad, 2, 3), [2, 2], choice, { name: 'w' });
+      await expect(said).rejects.toThrow(`Value 1 of w is ${bad}`);
+    }
+});

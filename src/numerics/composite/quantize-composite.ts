@@ -1,5 +1,6 @@
 import { TINY } from '../../kernels/index.ts';
 import { elementCount, fail } from '../../tensor/index.ts';
+import { checkValues } from '../check-values.ts';
 import { encodedTiles } from '../encoded-tiles.ts';
 import { encodeFloat16 } from '../float-arrays.ts';
 import { eachBlock } from '../formats/each-block.ts';
@@ -48,6 +49,9 @@ export async function quantizeComposite(
 ): Promise<CompositeTensor> {
   const name = options.name ?? 'tensor';
   check(scheme, dims, options, name);
+  // Before outliers are looked for: NaN and infinity would be among them.
+  checkValues(values, dims, name);
+  if (options.importance) checkValues(options.importance, dims, `importance of ${name}`);
   const { double, outliers: choice, lowRank: product, ...plain } = scheme;
   const places = choice && (await placesOf(values, dims, scheme, plain, options));
   const apart = places && flatPositions(places, dims, scheme);
