@@ -93,21 +93,22 @@ function chooseRuns({ W, S, Q }: PrefixSums, n: number, k: number): readonly Uin
   let before = new Float64Array(n + 1);
   let now = new Float64Array(n + 1);
   for (let i = 1; i <= n; i++) now[i] = runCost(W, S, Q, 0, i);
-  const choices: Uint32Array[] = [new Uint32Array(0)];
+  const choices: Uint32Array[] = [new Uint32Array(n + 1)];
+  let earlier = choices[0]!;
 
-  /** Layers [first, last] of i, whose best j lie in [low, high]. */
+  /** The best j of every i in [first, last], known to lie in [least, high]. */
   const halve = (choice: Uint32Array, first: number, last: number, least: number, high: number): void => {
-    if (first > last) return;
     const i = (first + last) >> 1;
     // With one run more the last one does not begin earlier.
-    const low = Math.max(least, choices.at(-1)![i] ?? 0);
+    const low = Math.max(least, earlier[i]!);
     let best = Number.POSITIVE_INFINITY;
     let at = low;
     const end = Math.min(high, i - 1);
+    const [Wi, Si, Qi] = [W[i]!, S[i]!, Q[i]!];
     for (let j = low; j <= end; j++) {
-      const weight = W[i]! - W[j]!;
-      const sum = S[i]! - S[j]!;
-      const inside = weight > 0 ? Q[i]! - Q[j]! - (sum * sum) / weight : 0;
+      const weight = Wi - W[j]!;
+      const sum = Si - S[j]!;
+      const inside = weight > 0 ? Qi - Q[j]! - (sum * sum) / weight : 0;
       const cost = before[j]! + Math.max(inside, 0);
       if (cost < best) {
         best = cost;
@@ -116,8 +117,8 @@ function chooseRuns({ W, S, Q }: PrefixSums, n: number, k: number): readonly Uin
     }
     now[i] = best;
     choice[i] = at;
-    halve(choice, first, i - 1, least, at);
-    halve(choice, i + 1, last, at, high);
+    if (first < i) halve(choice, first, i - 1, least, at);
+    if (i < last) halve(choice, i + 1, last, at, high);
   };
 
   for (let m = 1; m < k; m++) {
@@ -126,6 +127,7 @@ function chooseRuns({ W, S, Q }: PrefixSums, n: number, k: number): readonly Uin
     // Each run holds a point; of the last layer only the end is wanted.
     halve(choice, m === k - 1 ? n : m + 1, n - (k - 1 - m), m, n - 1);
     choices.push(choice);
+    earlier = choice;
   }
   return choices;
 }

@@ -98,8 +98,11 @@ test.each([
   [4, 4, 4],
 ])('the nearest sum in %i dimensions, %i bits, %i books: as by trying all', (unit, bits, stages) => {
   const books = bell((stages << bits) * unit, 3).map((x) => x / 8);
-  const vectors = bell(40 * unit, 6).map((x) => x / 4);
-  const codes = new Uint16Array(40);
+  const count = 2 ** (18 - bits * stages);
+  const vectors = bell(40 * unit, 6)
+    .map((x) => x / 4)
+    .subarray(0, count * unit);
+  const codes = new Uint16Array(vectors.length / unit);
   sumSearch(books, stages, bits, unit).codes(vectors, codes);
   const distance = (i: number, code: number) => {
     let off = 0;
@@ -111,7 +114,7 @@ test.each([
     }
     return off;
   };
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < codes.length; i++) {
     let least = Number.POSITIVE_INFINITY;
     for (let code = 0; code < 2 ** (bits * stages); code++) least = Math.min(least, distance(i, code));
     expect(distance(i, codes[i]!)).toBeLessThanOrEqual(least * (1 + 1e-6));
