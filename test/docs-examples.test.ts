@@ -11,7 +11,7 @@ import { recipeFlags, recipeFrom } from '../apps/cli/recipe-flags.ts';
 import { observers } from '../src/calibration/index.ts';
 import { metrics } from '../src/evaluation/index.ts';
 import { staticOperators } from '../src/graph/index.ts';
-import { formats, presets } from '../src/numerics/index.ts';
+import { presets } from '../src/numerics/index.ts';
 import { parseRecipe } from '../src/pipeline/index.ts';
 
 /** The documentation held to the code: examples compile, commands parse, tables are complete, links lead somewhere. */
@@ -123,7 +123,6 @@ describe('tables are complete', () => {
   const camel = (flag: string) => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const lists: readonly (readonly [string, string, readonly string[]])[] = [
     ['presets', 'docs/presets.md', Object.keys(presets)],
-    ['formats', 'docs/formats.md', Object.keys(formats)],
     ['observers', 'docs/calibration.md', Object.keys(observers)],
     ['metrics', 'docs/evaluation.md', Object.keys(metrics)],
   ];

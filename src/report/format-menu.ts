@@ -1,7 +1,7 @@
 import type { FormatDetails, MenuEntry } from '../numerics/index.ts';
 import { levelPicture } from './level-picture.ts';
 import { painter } from './painter.ts';
-import { textTable, wrap } from './text-table.ts';
+import { markdownTable, textTable, wrap } from './text-table.ts';
 
 export interface MenuOptions {
   readonly color?: boolean;
@@ -57,6 +57,33 @@ export function formatMenuText(entries: readonly MenuEntry[], options: MenuOptio
     'lowbit formats NAME explains one. Use it as --to format:NAME, or --to gguf:TYPE for those of ggml.',
   );
   return `${text.join('\n')}\n`;
+}
+
+/** The menu as Markdown, one line for all widths of a kind; docs/formats.md holds it. */
+export function formatMenuMarkdown(entries: readonly MenuEntry[]): string {
+  const lines = [...new Set(entries.map((e) => e.family))].flatMap((family) =>
+    linesOf(entries.filter((e) => e.family === family)),
+  );
+  const code = (name: string) => `\`${name}\``;
+  return markdownTable(
+    [
+      { title: 'format', cell: ({ first, last }) => pair(code(first.name), code(last.name)) },
+      { title: 'family', cell: ({ first }) => first.family },
+      { title: 'bits', align: 'right', cell: ({ first, last }) => pair(bitsText(first), bitsText(last)) },
+      {
+        title: 'levels',
+        align: 'right',
+        cell: ({ first, last }) => pair(String(first.levels ?? ''), String(last.levels ?? '')),
+      },
+      {
+        title: 'block',
+        align: 'right',
+        cell: ({ first }) => (first.block === 'free' ? 'any' : String(first.block)),
+      },
+      { title: 'source', cell: ({ first }) => first.source },
+    ],
+    lines,
+  );
 }
 
 /** One format: what it is, who runs it, and its levels on a line. */
