@@ -156,3 +156,18 @@ test('a rank that is none is refused', async () => {
     `[LowbitError: The parts of the scheme do not fit tensor: the rank 1.5 is no positive integer. Change that part or leave it out.]`,
   );
 });
+
+test('factors that float16 cannot hold are refused', async () => {
+  const huge = bell(16 * 16, 23).map((x) => x * 1e20);
+  const scheme = {
+    format: 'int2',
+    symmetric: true,
+    granularity: perGroup(1, 16),
+    lowRank: { rank: 2 },
+  } as const;
+  await expect(
+    quantizeComposite(huge, [16, 16], scheme, { name: 'w' }),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[LowbitError: The parts of the scheme do not fit w: its low-rank factors are too large for float16. Change that part or leave it out.]`,
+  );
+});

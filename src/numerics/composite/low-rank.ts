@@ -30,7 +30,7 @@ export const matrixOf = (dims: readonly number[]): [rows: number, columns: numbe
  * values of E, each root going to either side. R and C are the weights.
  * (Yao et al. 2023, ZeroQuant-V2, arXiv 2303.08302, LoRC.) The subspace is found by randomized iteration (Halko,
  * Martinsson, Tropp 2011, arXiv 0909.4061, algorithm 4.4), then decomposed exactly.
- * `residual`: [rows, columns].
+ * `residual`: [rows, columns]. Factors beyond float16 come out as infinity.
  */
 export function lowRankOf(
   residual: Float32Array,
@@ -65,11 +65,7 @@ export function lowRankOf(
     }
     for (let j = 0; j < columns; j++) right[r * columns + j] = (U[r]![j]! * root) / (C ? C[j]! : 1);
   }
-  return {
-    rank,
-    left: encodeFloat16(left, { saturate: true }),
-    right: encodeFloat16(right, { saturate: true }),
-  };
+  return { rank, left: encodeFloat16(left), right: encodeFloat16(right) };
 }
 
 /** Adds the product to `out`, [rows, columns]: sums in double precision, one rounding for the sum, one for the result. */

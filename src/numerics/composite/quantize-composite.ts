@@ -72,6 +72,8 @@ export async function quantizeComposite(
   const sum = dequantizeTensor(base);
   const lowRank =
     product && lowRankOf(residual(values, sum, apart), matrixOf(dims), product.rank, { ...options.lowRank });
+  if (lowRank && !(lowRank.left.every(isFiniteHalf) && lowRank.right.every(isFiniteHalf)))
+    fail('numerics/composite', { name, what: 'its low-rank factors are too large for float16' });
   if (lowRank) addLowRank(lowRank, sum);
   const outliers = places && apart && keptApart(values, sum, places, apart, name);
   return {
@@ -132,6 +134,8 @@ function scalesInUse(values: Float32Array, q: QuantizedTensor): Float32Array {
   }
   return used;
 }
+
+const isFiniteHalf = (bits: number) => (bits & 0x7c00) !== 0x7c00;
 
 function withZeros(values: Float32Array, at: Uint32Array): Float32Array {
   const out = values.slice();
