@@ -35,6 +35,10 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: ()
     what: 'scales of scales, outliers, low rank on a matrix of lm-35m and of sst2-encoder: bits per weight, SQNR',
     run: () => import('./composite.ts'),
   },
+  entropy: {
+    what: 'rANS on the codes of lm-35m: true bits beside the entropy and the packed codes, MB/s of codes',
+    run: () => import('./entropy.ts'),
+  },
   gguf: {
     what: 'file to file against llama_model_quantize, same threads, by file type; equal tensors in reference search',
     run: () => import('./gguf.ts'),

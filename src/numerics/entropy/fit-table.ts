@@ -20,22 +20,29 @@ export function fitTable(counts: Float64Array, bits: number): FittedTable {
   const frequencies = new Uint16Array(256);
   for (const symbol of used) frequencies[symbol] = Math.max(1, Math.round((counts[symbol]! / total) * slots));
   let sum = used.reduce((all, symbol) => all + frequencies[symbol]!, 0);
-  /** Bits saved by one slot more, lost by one slot less. */
-  const gain = (s: number) => counts[s]! * Math.log2(1 + 1 / frequencies[s]!);
-  const loss = (s: number) =>
-    frequencies[s] === 1
-      ? Number.POSITIVE_INFINITY
-      : counts[s]! * Math.log2(frequencies[s]! / (frequencies[s]! - 1));
-  const best = (of: (s: number) => number) => used.reduce((a, b) => (of(b) > of(a) ? b : a));
-  const least = (of: (s: number) => number) => used.reduce((a, b) => (of(b) < of(a) ? b : a));
-  for (; sum < slots; sum++) frequencies[best(gain)]!++;
-  for (; sum > slots; sum--) frequencies[least(loss)]!--;
+  // Bits saved by one slot more, and lost by one slot less.
+  const gain = new Float64Array(256);
+  const loss = new Float64Array(256);
+  const weigh = (symbol: number) => {
+    const [count, frequency] = [counts[symbol]!, frequencies[symbol]!];
+    gain[symbol] = count * Math.log2(1 + 1 / frequency);
+    loss[symbol] =
+      frequency === 1 ? Number.POSITIVE_INFINITY : count * Math.log2(frequency / (frequency - 1));
+  };
+  for (const symbol of used) weigh(symbol);
+  const change = (symbol: number, by: number) => {
+    frequencies[symbol]! += by;
+    weigh(symbol);
+  };
+  const best = () => used.reduce((a, b) => (gain[b]! > gain[a]! ? b : a));
+  const least = () => used.reduce((a, b) => (loss[b]! < loss[a]! ? b : a));
+  for (; sum < slots; sum++) change(best(), 1);
+  for (; sum > slots; sum--) change(least(), -1);
   for (let moves = 0; moves < slots; moves++) {
-    const to = best(gain);
-    const from = least(loss);
-    if (to === from || gain(to) <= loss(from)) break;
-    frequencies[to]!++;
-    frequencies[from]!--;
+    const [to, from] = [best(), least()];
+    if (to === from || gain[to]! <= loss[from]!) break;
+    change(to, 1);
+    change(from, -1);
   }
   let costBits = 0;
   for (const symbol of used) costBits += counts[symbol]! * (bits - Math.log2(frequencies[symbol]!));
