@@ -133,7 +133,8 @@ export const limitFlags = {
   'min-metric': {
     type: 'string',
     valueHint: 'limit',
-    description: 'Fail with exit code 3 when a metric is below, such as "top-1>=0.9".',
+    description:
+      'Fail with exit code 3 when a metric is beyond: "top-1>=0.9", "mse<=0.02"; of a GGUF file "perplexity<=10".',
     group: 'Limits',
   },
 } as const satisfies Flags;

@@ -30,6 +30,12 @@ export interface LimitCheck {
 /** Slack for the last bits of a difference of two fractions: 0.9 - 0.895 must count as 0.5 points. */
 const rounding = 1e-9;
 
+/** What a bound may name: metrics of samples, and the one of texts. */
+const boundable: Readonly<Record<string, Pick<MetricRow, 'kind'>>> = {
+  ...metrics,
+  perplexity: { kind: 'error' },
+};
+
 const number = '(\\d+(?:\\.\\d+)?|\\.\\d+)';
 const dropPattern = new RegExp(`^${number}\\s*%$`);
 const barePattern = new RegExp(`^${number}$`);
@@ -37,7 +43,7 @@ const boundPattern = new RegExp(`^([a-z][a-z0-9-]*)\\s*(>=|<=)\\s*${number}\\s*(
 
 /**
  * '0.5%': at most so much worse than float, in percentage points for rates (accuracy, F1), in relative
- * percent for errors. 'top-1>=0.9', 'top-1>=90%', 'mse<=0.02': a bound on the metric itself.
+ * percent for errors. 'top-1>=0.9', 'top-1>=90%', 'mse<=0.02', 'perplexity<=10': a bound on the metric itself.
  * @throws limit/bare-number, limit/malformed, limit/rate-range, name/unknown
  */
 export function parseLimit(text: string): Limit {
@@ -47,7 +53,7 @@ export function parseLimit(text: string): Limit {
   const bound = boundPattern.exec(trimmed);
   if (bound) {
     const [, metric, comparison, number, percent] = bound;
-    const row: MetricRow = lookUp('metric', metrics, metric!);
+    const row = lookUp('metric', boundable, metric!);
     const value = Number(number) / (percent === '%' ? 100 : 1);
     if (row.kind === 'rate' && value > 1) fail('limit/rate-range', { text, value });
     return { text, kind: 'bound', metric: metric!, comparison: comparison as '>=' | '<=', value };

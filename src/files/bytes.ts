@@ -27,6 +27,8 @@ export interface Siblings {
    * @throws file/missing when there is no such file.
    */
   open(location: string): Promise<ByteSource>;
+  /** Names of the files there, where the place can tell. */
+  list?(): Promise<readonly string[]>;
 }
 
 /** A destination that is either whole or absent: nothing appears under the final name before `commit`. */

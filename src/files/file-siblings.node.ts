@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { fail } from '../tensor/index.ts';
 import type { Siblings } from './bytes.ts';
@@ -30,6 +30,7 @@ function siblingsIn(folder: string, model: string): Siblings {
       }
       return openFileSource(real, path);
     },
+    list: () => readdir(folder).catch((error) => fileError(error, folder, 'read')),
   };
 }
 

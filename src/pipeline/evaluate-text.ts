@@ -9,7 +9,8 @@ import {
 import { openFile } from '../files/index.ts';
 import type { FileRecord, MeasurementRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import { capabilities } from '../runtime/index.ts';
-import { fail, throwIfAborted } from '../tensor/index.ts';
+import { fail, LowbitError, throwIfAborted } from '../tensor/index.ts';
+import { openWeights, refuseWithoutTensors } from './gguf/open-weights.ts';
 import type { EvaluateOptions, ModelInput } from './recipe.ts';
 import { lowbitVersion } from './version.ts';
 
@@ -34,6 +35,7 @@ export async function evaluateText(options: EvaluateOptions, model: string): Pro
   const limits = [maxDrop, minMetric].filter((text) => text !== undefined).map(parseLimit);
   if (against !== undefined && !isTextModel(against))
     fail('evaluation/text-model', { model: nameOf(against) });
+  if (maxDrop !== undefined && against === undefined) fail('limit/no-baseline', { text: maxDrop });
   if (typeof data !== 'string') fail('evaluation/text-file', { data: 'a dataset' });
   const text = await readText(data);
   throwIfAborted(signal);
@@ -65,6 +67,8 @@ export async function evaluateText(options: EvaluateOptions, model: string): Pro
     against === undefined
       ? limits.map((limit) => checkLimit(limit, { candidate: baseline.measurement.metrics }))
       : [];
+  const notes = beyondTraining(against === undefined ? [baseline] : [baseline, measured]);
+  for (const note of notes) emit({ type: 'note', text: note });
   const { cpu, cores, vnni } = await capabilities();
   const { chunks, context, tokens, textTokens } = measured.result;
   return {
@@ -75,6 +79,7 @@ export async function evaluateText(options: EvaluateOptions, model: string): Pro
     source: baseline.measurement.file,
     guesses: [],
     evaluation: { data, samples: chunks, text: { chunks, context, tokens, textTokens } },
+    ...(notes.length > 0 && { notes }),
     baseline: baseline.measurement,
     ...(own.length > 0 && { limits: own }),
     outputs,
@@ -86,11 +91,12 @@ async function measureOne(path: string, text: string, options: EvaluateOptions):
   const { context = 512, measure = {}, signal, threads, onEvent: emit = () => {} } = options;
   emit({ type: 'step', step: 'verify' });
   const file = await fileRecord(path);
+  await refuseDamaged(path);
   const model = await openLanguageModel(path, {
     context,
     ...(threads && { threads }),
     ...(signal && { signal }),
-  });
+  }).catch((error) => diagnose(path, error));
   try {
     const result = await measurePerplexity(model, text, {
       context,
@@ -124,6 +130,40 @@ async function measureOne(path: string, text: string, options: EvaluateOptions):
   }
 }
 
+/** Our own reader says where a file is cut off. What llama.cpp is more lenient with is left to it. */
+async function refuseDamaged(path: string): Promise<void> {
+  await openWeights(path).then(
+    ({ close }) => close(),
+    (error) => {
+      if (['gguf/not-gguf', 'gguf/truncated'].includes((error as LowbitError).code)) throw error;
+    },
+  );
+}
+
+/** Of a file that llama.cpp does not load our own reader says more. */
+async function diagnose(path: string, error: unknown): Promise<never> {
+  if (!(error instanceof LowbitError) || error.code !== 'runtime/llama-load') throw error;
+  const weights = await openWeights(path);
+  try {
+    refuseWithoutTensors(weights);
+  } finally {
+    await weights.close();
+  }
+  throw error;
+}
+
+/** A model that never saw texts so long says little of its weights there: said once for each length. */
+function beyondTraining(measured: readonly Measured[]): string[] {
+  const notes = measured.flatMap(({ model: { trainedContext }, result: { context } }) =>
+    context <= trainedContext
+      ? []
+      : [
+          `The model was trained on texts of at most ${trainedContext} tokens, and chunks of ${context} are longer: its perplexity is worse there for that reason alone. Take --context ${trainedContext} or less.`,
+        ],
+  );
+  return [...new Set(notes)];
+}
+
 /** The same chunks were read by both: the difference is surer than either figure. */
 function pairedText(before: PerplexityResult, after: PerplexityResult): string {
   const differences = after.chunkLosses.map((loss, i) => loss - before.chunkLosses[i]!);
@@ -135,7 +175,7 @@ function pairedText(before: PerplexityResult, after: PerplexityResult): string {
 
 const signed = (value: number): string => `${value < 0 ? '' : '+'}${value.toFixed(4)}`;
 const fileName = (path: string): string => /[^/\\]+$/.exec(path)?.[0] ?? path;
-const nameOf = (model: ModelInput): string =>
+export const nameOf = (model: ModelInput): string =>
   typeof model === 'string' ? model : 'source' in model ? model.source.name : model.name;
 
 async function fileRecord(path: string): Promise<FileRecord> {

@@ -3,7 +3,7 @@ import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
-import { evaluateText, isTextModel } from './evaluate-text.ts';
+import { evaluateText, isTextModel, nameOf } from './evaluate-text.ts';
 import { openData } from './open-data.ts';
 import { type OpenedModel, openRunnable } from './open-model.ts';
 import type { CompareOptions, DataInput, EvaluateOptions, MeasureOptions, ModelInput } from './recipe.ts';
@@ -39,6 +39,11 @@ export async function compare(options: CompareOptions): Promise<RunRecord> {
   const [reference, ...candidates] = options.models;
   if (reference === undefined || candidates.length === 0)
     fail('compare/too-few', { got: options.models.length });
+  const text = options.models.find(isTextModel);
+  if (text !== undefined) {
+    const usage = `lowbit evaluate ${nameOf(candidates[0]!)} --against ${nameOf(reference)} --data text.txt --metric perplexity`;
+    fail('compare/text-model', { model: text, usage });
+  }
   return recordRun('compare', reference, candidates, options.data, { ...options, limits: [] });
 }
 

@@ -63,7 +63,7 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
     const own = { ...output, notes: output.notes.filter((note) => !shared.includes(note)) };
     lines.push(...outputSection(own, record, paint, width, tensors));
   }
-  for (const note of shared) lines.push(...indented(`note: ${note}`, width));
+  for (const note of [...shared, ...(record.notes ?? [])]) lines.push(...indented(`note: ${note}`, width));
   for (const guess of record.guesses) lines.push(...indented(`assumed: ${guess}`, width, paint.warn));
   lines.push(paint.faint(`done in ${formatSeconds(record.seconds)}`));
   for (const text of missedTexts(record)) lines.push(...wrap(text, width, '  ').map(paint.bad));

@@ -5,27 +5,32 @@ import { painter } from './painter.ts';
 import type { TensorSummary } from './summary.ts';
 import { textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount } from './units.ts';
-import type { WeightsSummary } from './weights-summary.ts';
+import type { ImatrixSummary, WeightsSummary } from './weights-summary.ts';
 
 const tensorsShown = 5;
-const names = { gguf: 'GGUF', safetensors: 'safetensors', 'llama2.c': 'llama2.c' } as const;
+const names = {
+  gguf: 'GGUF',
+  safetensors: 'safetensors',
+  'llama2.c': 'llama2.c',
+  imatrix: 'legacy .dat',
+} as const;
 
 /** What a GGUF file or a checkpoint holds, for a terminal. `tensors`: all of them, in the order of the file. */
 export function formatWeights(summary: WeightsSummary, options: FormatOptions = {}): string {
   const { color = false, width = 100, tensors = false } = options;
   const paint = painter(color);
-  const { file, files, container, architecture, fileType, metadata, types, list } = summary;
+  const { file, files, container, fileType, metadata, types, list } = summary;
   const field = (name: string, text: string) => wrap(`  ${name.padEnd(14)}${text}`, width, ' '.repeat(16));
-  const kind = [names[container], ...(fileType === undefined ? [] : [fileType])].join(', ');
+  const { imatrix } = summary;
+  const stored = [names[container], ...(fileType === undefined ? [] : [fileType])].join(', ');
+  const kind = imatrix === undefined ? stored : `importance matrix (${stored})`;
   const entries = Object.entries(metadata);
   const keyWidth = Math.min(44, Math.max(0, ...entries.map(([key]) => key.length)));
   const lines = [
     `${paint.bold(file.path)}  ${formatBytes(file.sizeBytes)}${files > 1 ? ` in ${files} files` : ''}`,
     ...field('kind', kind),
-    ...field('architecture', architecture || 'not said'),
-    ...field(
-      'parameters',
-      `${formatCount(summary.parameters)} in ${formatBytes(summary.weightBytes)}: ${summary.bitsPerWeight.toFixed(2)} bits per weight`,
+    ...(imatrix === undefined ? modelFields(summary) : imatrixFields(imatrix)).flatMap(([name, text]) =>
+      field(name, text),
     ),
     '',
     ...(entries.length === 0 ? [] : [paint.faint('  metadata')]),
@@ -47,6 +52,25 @@ export function formatWeights(summary: WeightsSummary, options: FormatOptions = 
   if (summary.stored) lines.push('', ...storedLines(summary.stored, tensors, paint.faint));
   return `${lines.join('\n')}\n`;
 }
+
+const modelFields = (summary: WeightsSummary): [string, string][] => [
+  ['architecture', summary.architecture || 'not said'],
+  [
+    'parameters',
+    `${formatCount(summary.parameters)} in ${formatBytes(summary.weightBytes)}: ${summary.bitsPerWeight.toFixed(2)} bits per weight`,
+  ],
+];
+
+const imatrixFields = ({ entries, chunks, tokens, datasets }: ImatrixSummary): [string, string][] => [
+  ['entries', formatCount(entries)],
+  [
+    'computed on',
+    chunks === 0
+      ? 'not said'
+      : `${formatCount(chunks)} chunks${tokens === 0 ? '' : `, ${formatCount(tokens)} tokens`}`,
+  ],
+  ['texts', datasets.join(', ') || 'not said'],
+];
 
 function shorten(text: string, width: number): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

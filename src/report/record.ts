@@ -23,6 +23,8 @@ export interface RunRecord {
   };
   /** The float model (or, for `evaluate` without `--against`, the model itself). */
   readonly baseline?: MeasurementRecord;
+  /** What a reader should know about the run as a whole. */
+  readonly notes?: readonly string[];
   /** Limits held against the baseline itself: `evaluate` without another model. */
   readonly limits?: readonly LimitRecord[];
   readonly outputs: readonly OutputRecord[];

@@ -4,7 +4,7 @@ import type { TensorSummary } from './summary.ts';
 /** What a file or folder of weights holds: GGUF, a checkpoint of safetensors, one of llama2.c. Schema version 1, as `RunRecord`. */
 export interface WeightsSummary {
   readonly schema: 1;
-  readonly container: 'gguf' | 'safetensors' | 'llama2.c';
+  readonly container: 'gguf' | 'safetensors' | 'llama2.c' | 'imatrix';
   readonly file: FileRecord;
   /** Files that it is split over. */
   readonly files: number;
@@ -12,6 +12,8 @@ export interface WeightsSummary {
   readonly architecture: string;
   /** The mixture that general.file_type names; absent where it names none. */
   readonly fileType?: string;
+  /** Of an importance matrix: in GGUF, or in the legacy format (container 'imatrix'). */
+  readonly imatrix?: ImatrixSummary;
   readonly tensors: number;
   readonly parameters: number;
   readonly weightBytes: number;
@@ -24,4 +26,14 @@ export interface WeightsSummary {
   readonly stored?: StoredRecord;
   /** Key -> value as text, arrays by their type, length and beginning. */
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What an importance matrix was computed on. */
+export interface ImatrixSummary {
+  /** Tensors of the model that it speaks of. */
+  readonly entries: number;
+  /** Chunks of text, and tokens of all; 0 where the file does not say. */
+  readonly chunks: number;
+  readonly tokens: number;
+  readonly datasets: readonly string[];
 }

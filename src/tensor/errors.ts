@@ -23,7 +23,7 @@ export interface ErrorDetails {
   'calibration/not-finite': { value: string; node: string; got: string };
   'calibration/unknown-value': { value: string };
   'checkpoint/config': { file: string; key?: string; got: string; wanted: string };
-  'checkpoint/missing': { folder: string };
+  'checkpoint/missing': { folder: string; files?: readonly string[] };
   'checkpoint/quantized': { method: string; known: readonly string[] };
   'checkpoint/scale-shape': {
     file: string;
@@ -42,6 +42,7 @@ export interface ErrorDetails {
   'checkpoint/tensor-type': { tensor: string; got: string; like?: { tensor: string; type: string } };
   'checkpoint/tensor-unexpected': { tensors: readonly string[]; more: number; family: string };
   'command/unknown': { got: string; nearest?: string; known: readonly string[] };
+  'compare/text-model': { model: string; usage: string };
   'compare/too-few': { got: number };
   'compute/thread-lost': { why: string };
   'data/class-folder': { folder: string; data: string };
@@ -98,6 +99,7 @@ export interface ErrorDetails {
   'ggml/row-length': { type: string; rowLength: number; block: number };
   'gguf/malformed': { file: string; offset: number; what: string };
   'gguf/needs-imatrix': { target: string; tensor: string; type: string; count: number; given: string };
+  'gguf/no-model': { file: string; what: string; advice: string };
   'gguf/not-gguf': { file: string; why: string };
   'gguf/not-writable': { what: string; why: string };
   'gguf/split': { file: string; what: string };
@@ -241,7 +243,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'checkpoint/config': (d) =>
     `${d.key === undefined ? d.file : `'${d.key}' in ${d.file}`} is ${d.got}, but ${d.wanted} is wanted. Copy or download the file again, or correct it.`,
   'checkpoint/missing': (d) =>
-    `There is no model in ${d.folder}: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file.`,
+    `There is no model in ${d.folder}: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file${d.files?.length ? `; if it is the model, name the file itself: ${d.files.join(', ')}` : ''}.`,
   'checkpoint/quantized': (d) =>
     `The checkpoint is quantized already, with ${d.method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones only 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
   'checkpoint/scale-shape': (d) =>
@@ -256,6 +258,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The checkpoint has tensors that no ${d.family} model has: ${d.tensors.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. They would be lost; config.json belongs to another model, or this one was changed (adapters, more heads). Merge or remove them first.`,
   'command/unknown': (d) =>
     `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
+  'compare/text-model': (d) =>
+    `compare feeds ONNX models, and ${d.model} is a GGUF file. Measure two of those by their perplexity: '${d.usage}'.`,
   'compare/too-few': (d) =>
     `compare wants a reference and at least one candidate, and got ${d.got} models. Name two or more.`,
   'compute/thread-lost': (d) => `A worker thread is gone: ${d.why}. If memory ran out, use fewer threads.`,
@@ -355,6 +359,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is damaged at byte ${d.offset}: ${d.what}. Copy or download it again, or convert it again.`,
   'gguf/needs-imatrix': (d) =>
     `${d.target} makes ${d.type} of tensor '${d.tensor}'${d.count > 1 ? ` and such of ${d.count - 1} more` : ''}, which is worthless without an importance matrix, and ${d.given === '' ? 'none was given' : `${d.given} has none for it`}. Give one with --imatrix (llama-imatrix computes them), or choose a file type with more bits, such as gguf:Q3_K_M.`,
+  'gguf/no-model': (d) => `${d.file} cannot become a GGUF model: ${d.what}. ${d.advice}`,
   'gguf/not-gguf': (d) => `${d.file} is not a GGUF file: ${d.why}. Give a .gguf file.`,
   'gguf/not-writable': (d) =>
     `The GGUF file cannot be written: ${d.what} ${d.why}. Correct the metadata or the tensor.`,

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { evaluate, quantize } from 'lowbit';
@@ -66,10 +66,13 @@ test('too little text is refused', async () => {
 describe.skipIf(skip !== undefined)('a real model', () => {
   let file: string;
   let data: string;
+  let longText: string;
   beforeAll(async () => {
     file = join(folder, 'lm-4m.f16.gguf');
     data = join(folder, 'text.txt');
     writeFileSync(data, text);
+    longText = join(folder, 'long.txt');
+    writeFileSync(longText, text.repeat(8));
     await quantize({ model: join(assets, 'lm-4m'), to: 'gguf:F16', output: file });
   });
 
@@ -110,10 +113,27 @@ describe.skipIf(skip !== undefined)('a real model', () => {
     ]);
   });
 
-  test('what is no GGUF model is refused by llama.cpp and named', async () => {
+  test('an absolute limit, and chunks longer than the model was trained on', async () => {
+    const { limits, notes } = await evaluate({
+      model: file,
+      data,
+      context: 64,
+      minMetric: 'perplexity<=1.001',
+    });
+    expect(limits).toMatchObject([{ text: 'perplexity<=1.001', metric: 'perplexity', met: false }]);
+    expect(notes).toBeUndefined();
+    const record = await evaluate({ model: file, data: longText, context: 2048, measure: { samples: 1 } });
+    expect(record.notes).toEqual([
+      'The model was trained on texts of at most 1024 tokens, and chunks of 2048 are longer: its perplexity is worse there for that reason alone. Take --context 1024 or less.',
+    ]);
+  });
+
+  test('what llama.cpp does not load is diagnosed by our own reader', async () => {
     const broken = join(folder, 'broken.gguf');
     writeFileSync(broken, 'no model');
-    await expect(evaluate({ model: broken, data })).rejects.toThrow(`llama.cpp does not load ${broken}: `);
+    await expect(evaluate({ model: broken, data })).rejects.toMatchObject({ code: 'gguf/not-gguf' });
+    writeFileSync(broken, readFileSync(file).subarray(0, 3_000_000));
+    await expect(evaluate({ model: broken, data })).rejects.toMatchObject({ code: 'gguf/truncated' });
   });
 });
 

@@ -1,21 +1,29 @@
 import {
   type ByteSource,
+  type Metadata,
   type MetadataValue,
   openGguf,
   openLlama2c,
   openSafetensors,
   openSafetensorsFolder,
   QUANTIZED_KEY,
+  readImatrix,
   type Siblings,
   storedBytes,
   type TensorSource,
 } from '../../files/index.ts';
 import { fileTypes } from '../../numerics/index.ts';
-import { typeShares, type WeightsSummary } from '../../report/index.ts';
+import {
+  type ImatrixSummary,
+  type TensorSummary,
+  typeShares,
+  type WeightsSummary,
+} from '../../report/index.ts';
 import { elementCount, fail } from '../../tensor/index.ts';
 import { readCompanion } from '../layout.ts';
 import { inspectQuantized } from '../packed/inspect-stored.ts';
 import { typeLabel } from './gguf-record.ts';
+import { isImatrix } from './model-facts.ts';
 import type { WeightsPlace } from './weights-place.ts';
 
 /** Items of an array that are shown. */
@@ -29,6 +37,7 @@ export async function inspectWeights(place: WeightsPlace): Promise<WeightsSummar
   const { kind, source, siblings } = place;
   try {
     if (kind === 'llama2.c') return await inspectLlama2c(source);
+    if (kind === 'imatrix') return await inspectLegacyImatrix(source);
     return await (kind === 'gguf' ? inspectGguf(source, siblings) : inspectSafetensors(source));
   } finally {
     await source.close?.();
@@ -47,8 +56,42 @@ async function inspectGguf(source: ByteSource, siblings: Siblings | undefined): 
     files: shards,
     architecture: architecture?.type === 'string' ? architecture.value : '',
     ...(named !== undefined && { fileType: named }),
+    ...(isImatrix(metadata) && { imatrix: imatrixFacts(metadata, tensors) }),
     ...contentOf(tensors),
     metadata: Object.fromEntries([...metadata].map(([key, value]) => [key, valueText(value)])),
+  };
+}
+
+/** What the header of an importance matrix says: an entry is two tensors. */
+function imatrixFacts(metadata: Metadata, tensors: readonly TensorSource[]): ImatrixSummary {
+  const count = (key: string) => Number(metadata.get(key)?.value ?? 0);
+  const datasets = metadata.get('imatrix.datasets');
+  const [chunks, chunkSize] = [count('imatrix.chunk_count'), count('imatrix.chunk_size')];
+  return {
+    entries: tensors.filter(({ name }) => name.endsWith('.in_sum2')).length,
+    chunks,
+    tokens: chunks * chunkSize,
+    datasets: datasets?.type === 'array' ? Array.from(datasets.value as ArrayLike<unknown>, String) : [],
+  };
+}
+
+/** The legacy format has no header; it is small and read whole. */
+async function inspectLegacyImatrix(source: ByteSource): Promise<WeightsSummary> {
+  const { entries, chunks, datasets } = await readImatrix(source);
+  const list = [...entries].map(([name, { matrices, values }]) => ({
+    name,
+    dtype: 'F32',
+    dims: [matrices, values.length / matrices],
+    sizeBytes: values.byteLength,
+  }));
+  return {
+    container: 'imatrix',
+    file: { path: source.name, sizeBytes: source.size },
+    files: 1,
+    architecture: '',
+    imatrix: { entries: entries.size, chunks, tokens: 0, datasets },
+    ...summed(list),
+    metadata: {},
   };
 }
 
@@ -118,6 +161,10 @@ function contentOf(tensors: readonly TensorSource[]) {
     dims: shape,
     sizeBytes: storedBytes(type, elementCount(shape)),
   }));
+  return summed(list);
+}
+
+function summed(list: readonly TensorSummary[]) {
   const parameters = list.reduce((sum, { dims }) => sum + elementCount(dims), 0);
   const weightBytes = list.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return {
@@ -133,12 +180,26 @@ function contentOf(tensors: readonly TensorSource[]) {
   };
 }
 
+/** The shortest digits that are this float32 and no other: 0.00001, not 0.000009999999747378752. */
+function shortFloat32(value: number): string {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return String(short);
+  }
+  return String(Number.isFinite(value) ? Number(value.toPrecision(9)) : value);
+}
+
 /** '32000 string: <unk>, <s>, ...'. */
 function valueText(entry: MetadataValue): string {
+  if (entry.type === 'float32') return shortFloat32(entry.value);
   if (entry.type !== 'array') return String(entry.value);
   const { of, value } = entry;
   const items = Array.from(value.slice(0, ITEMS) as ArrayLike<unknown>, (item) =>
-    typeof item === 'object' ? valueText(item as MetadataValue) : String(item),
+    typeof item === 'object'
+      ? valueText(item as MetadataValue)
+      : of === 'float32'
+        ? shortFloat32(item as number)
+        : String(item),
   );
   return `${value.length} ${of}: ${items.join(', ')}${value.length > ITEMS ? ', ...' : ''}`;
 }

@@ -18,6 +18,10 @@ export function modelFacts({
   };
 }
 
+/** Whether a GGUF file holds an importance matrix, as llama-imatrix writes it. */
+export const isImatrix = (metadata: Metadata): boolean =>
+  metadata.has('imatrix.datasets') || metadata.get('general.type')?.value === 'imatrix';
+
 /** A count; of the first layer where every layer has its own. */
 function countOf(metadata: Metadata, key: string): number | undefined {
   const entry = metadata.get(key);

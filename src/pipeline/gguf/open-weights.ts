@@ -12,6 +12,7 @@ import type { FileRecord } from '../../report/index.ts';
 import { fail, LowbitError } from '../../tensor/index.ts';
 import type { ModelInput } from '../recipe.ts';
 import type { GgufTarget } from './gguf-target.ts';
+import { isImatrix } from './model-facts.ts';
 import { counted, findWeights, type WeightsPlace } from './weights-place.ts';
 
 /** A model whose headers are read and whose tensors are still in its files. */
@@ -37,10 +38,53 @@ export interface OpenedWeights {
 export async function openWeights(input: ModelInput): Promise<OpenedWeights> {
   const place = await findWeights(input);
   if (place.kind === 'folder') return openCheckpoint(place);
-  return place.kind === 'llama2.c' ? openLlama2cFile(place) : openGgufFile(place);
+  if (place.kind === 'llama2.c') return openLlama2cFile(place);
+  try {
+    refuseOther(place);
+  } catch (error) {
+    await place.source.close?.();
+    throw error;
+  }
+  return openGgufFile(place);
 }
 
 type FilePlace = Exclude<WeightsPlace, { kind: 'folder' }>;
+
+const ONNX = {
+  what: 'it is an ONNX graph, and a graph has no way back to the layers that llama.cpp knows',
+  advice: 'Give the Hugging Face folder that it was exported from.',
+};
+
+/** Files of other kinds, by their names: what they are says more than that they are not GGUF. @throws gguf/no-model */
+function refuseOther({ kind, source: { name }, folder }: FilePlace): void {
+  if (/\.(onnx|ort|lowbit)$/i.test(name)) fail('gguf/no-model', { file: name, ...ONNX });
+  if (kind === 'safetensors') {
+    fail('gguf/no-model', {
+      file: name,
+      what: 'it holds weights alone; config.json and the tokenizer lie beside it',
+      advice: `Give the folder${folder === undefined ? '' : `: ${folder === '' ? './' : folder}`}.`,
+    });
+  }
+  if (kind === 'imatrix') fail('gguf/no-model', { file: name, ...IMATRIX });
+}
+
+const IMATRIX = {
+  what: 'it is an importance matrix, not a model',
+  advice: 'Give the model, and this file with --imatrix.',
+};
+
+/**
+ * Refuses GGUF files whose tensors cannot be of a file type. @throws gguf/no-model
+ */
+export function refuseWithoutTensors({ file, model: { metadata, tensors } }: OpenedWeights): void {
+  if (isImatrix(metadata)) fail('gguf/no-model', { file: file.path, ...IMATRIX });
+  if (tensors.length === 0) {
+    const what = metadata.has('tokenizer.ggml.tokens')
+      ? 'it holds a vocabulary and no weights'
+      : 'it holds no tensors';
+    fail('gguf/no-model', { file: file.path, what, advice: 'Give the file of the model itself.' });
+  }
+}
 
 async function openGgufFile({ source, siblings, folder }: FilePlace): Promise<OpenedWeights> {
   const others = siblings && counted(siblings, folder);
@@ -71,9 +115,9 @@ async function openCheckpoint({
   folder,
 }: WeightsPlace & { kind: 'folder' }): Promise<OpenedWeights> {
   const files = counted(siblings, folder);
-  const config = await files.open('config.json').catch((error) => {
+  const config = await files.open('config.json').catch(async (error) => {
     if (error instanceof LowbitError && error.code === 'file/missing')
-      fail('checkpoint/missing', { folder: name }, error);
+      fail('checkpoint/missing', { folder: name, files: await modelsIn(siblings) }, error);
     throw error;
   });
   await config.close?.();
@@ -90,6 +134,12 @@ async function openCheckpoint({
     notes: model.notes,
     close: () => model.close(),
   };
+}
+
+/** Files that may be a model by themselves: a few of them. */
+async function modelsIn(siblings: Siblings): Promise<string[]> {
+  const names = (await siblings.list?.()) ?? [];
+  return names.filter((name) => /^(?!tok).*\.(bin|gguf)$/i.test(name)).slice(0, 4);
 }
 
 /** The vocabulary of a llama2.c model lies beside it, named after its size or plainly. */

@@ -9,7 +9,7 @@ import { type GgufDestination, ggufDestination } from './gguf-destination.ts';
 import { type GgufRecipe, ggufRecipe } from './gguf-recipe.ts';
 import { ggufRecord } from './gguf-record.ts';
 import { openImatrix } from './open-imatrix.ts';
-import { type OpenedWeights, openWeights } from './open-weights.ts';
+import { type OpenedWeights, openWeights, refuseWithoutTensors } from './open-weights.ts';
 import type { GivenImatrix } from './output-metadata.ts';
 import { type GgufPlan, planGguf } from './plan-gguf.ts';
 import { planNotes } from './plan-notes.ts';
@@ -45,6 +45,7 @@ export async function quantizeGguf(
   let weights: OpenedWeights | undefined;
   try {
     weights = await openWeights(options.model);
+    if (recipe.targets.some(({ fileType }) => fileType !== undefined)) refuseWithoutTensors(weights);
     if (!options.dryRun) pool.prepare(weights.model.tensors.reduce(addTiles, 0));
     const importance = given.imatrix === undefined ? undefined : await openImatrix(given.imatrix);
     const run: GgufRun = { options, given, recipe, weights, importance, pool, emit };

@@ -5,7 +5,7 @@ import type { ModelInput } from '../recipe.ts';
 /** Where weights are, by what is there: nothing is read but the first bytes. */
 export type WeightsPlace =
   | {
-      readonly kind: 'gguf' | 'safetensors' | 'llama2.c' | 'other';
+      readonly kind: 'gguf' | 'safetensors' | 'llama2.c' | 'imatrix' | 'other';
       readonly source: ByteSource;
       readonly siblings: Siblings | undefined;
       /** With a separator at its end; undefined where files have no paths on this machine. */
@@ -73,6 +73,10 @@ const kinds = [
   ['safetensors', /^[\s\S]{4}\0{4}\{/, /^/],
   // A PyTorch checkpoint is called so too: a zip archive or a pickle.
   ['llama2.c', /^(?!PK|\x80)/, /\.bin$/i],
+  // Damaged files of which the name alone says what they were; an importance matrix of the legacy kind has no mark.
+  ['gguf', /^/, /\.gguf$/i],
+  ['safetensors', /^/, /\.safetensors$/i],
+  ['imatrix', /^/, /\.(dat|imatrix)$/i],
 ] as const;
 
 /** Siblings that remember what was opened: how large it is, and where it lies on this machine. */
