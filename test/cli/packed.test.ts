@@ -116,7 +116,7 @@ test('what a user can get wrong', async () => {
   expect(await said('convert', 'g.lowbit', '--to', 'onnx', '-o', 'g.onnx')).toContain('g.onnx');
   expect(await said('quantize', glyphModel, '--to', 'safetensors:nf44', '-o', 'no/')).toContain("'nf44'");
   expect(await said('quantize', glyphModel, '--to', 'safetensors:nf4', '-o', 'no/')).toContain(
-    'not a folder',
+    'There is no model in',
   );
   expect(existsSync(join(cwd, 'no.onnx')) || existsSync(join(cwd, 'no'))).toBe(false);
 });
