@@ -1,4 +1,4 @@
-import { fail } from '../tensor/index.ts';
+import { fail, nearest } from '../tensor/index.ts';
 import { recipeSchema } from './recipe.ts';
 
 const common = ['runtime', 'threads', 'onEvent', 'signal'];
@@ -63,5 +63,9 @@ function unknownKeys(
 ): string[] {
   return Object.keys(given)
     .filter((key) => !keys.includes(key))
-    .map((key) => `${path}${key}: there is no such option; known: ${keys.join(', ')}`);
+    .map((key) => {
+      const near = nearest(key, keys);
+      const meant = near === undefined ? '' : `did you mean '${path}${near}'? `;
+      return `${path}${key}: there is no such option; ${meant}known: ${keys.join(', ')}`;
+    });
 }

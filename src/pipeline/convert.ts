@@ -1,7 +1,9 @@
+import { presets } from '../numerics/index.ts';
 import type { RunRecord } from '../report/index.ts';
 import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
-import { isGgufTarget } from './gguf/gguf-target.ts';
+import { isFormatTarget } from './format-target.ts';
+import { ggufTargetOf, isGgufTarget } from './gguf/gguf-target.ts';
 import { quantizeGguf } from './gguf/quantize-gguf.ts';
 import { convertToLowbit, convertToOnnx } from './packed/convert-packed.ts';
 import { decodeFolder } from './packed/decode-folder.ts';
@@ -28,14 +30,21 @@ export async function convert(options: ConvertOptions): Promise<RunRecord> {
   if (stored?.kind === 'onnx') return convertToOnnx(options);
   if (stored?.kind === 'floats') return decodeFolder(options, stored.dtype, stored.label);
   if (stored?.kind === 'folder') return quantizeFolder(options, stored.request, stored.label);
-  const recipe = parseRecipe(options);
-  const other = recipe.presets.find((name) => !isGgufTarget(name));
-  if (other !== undefined) {
+  refuseOthers([options.to].flat().flatMap((names) => names.split(',')));
+  return quantizeGguf(options, parseRecipe(options), 'convert');
+}
+
+/** @throws name/unknown, recipe/invalid for what convert does not write */
+function refuseOthers(names: readonly string[]): void {
+  const known = ['gguf', 'gguf:<type>', 'lowbit', 'onnx', 'safetensors:<scheme or float type>'];
+  const got = names.map((name) => name.trim()).find((name) => name !== '' && !isGgufTarget(name));
+  if (got === undefined) return;
+  const gguf = ggufTargetOf(got);
+  if (gguf === undefined && (Object.hasOwn(presets, got) || isFormatTarget(got))) {
+    const wanted = `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
     fail('recipe/invalid', {
-      problems: [
-        `to: ${other} is no file to convert to; wanted gguf, gguf:<type>, lowbit, onnx or safetensors:<scheme or float type>`,
-      ],
+      problems: [`to: ${got} is made by quantize, and is no file to convert to; wanted ${wanted}`],
     });
   }
-  return quantizeGguf(options, recipe, 'convert');
+  fail('name/unknown', { what: 'target', got, known, ...(gguf !== undefined && { meant: [gguf] }) });
 }

@@ -4,9 +4,9 @@ import type { ByteSource, Siblings, SinkFolder } from '../files/index.ts';
 import { presets } from '../numerics/index.ts';
 import type { RunEvent } from '../report/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import { fail, lookUp } from '../tensor/index.ts';
+import { fail, nearest } from '../tensor/index.ts';
 import { formatLabel, isFormatTarget } from './format-target.ts';
-import { isGgufTarget, parseGgufTarget } from './gguf/gguf-target.ts';
+import { ggufTargetOf, isGgufTarget, parseGgufTarget } from './gguf/gguf-target.ts';
 
 /**
  * A model to read: a path or URL of a file or of a Hugging Face folder, a source with its neighbourhood (browser,
@@ -203,7 +203,12 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     return { ...recipe, presets: [...new Set(labels)] };
   }
   for (const name of [...names, ...Object.values(recipe.overrides)]) {
-    if (name !== 'float' && !isFormatTarget(name)) lookUp('preset', presets, name);
+    if (name === 'float' || isFormatTarget(name) || Object.hasOwn(presets, name)) continue;
+    const gguf = ggufTargetOf(name);
+    const known = Object.keys(presets);
+    const near = nearest(name, known);
+    const meant = [...(near === undefined ? [] : [near]), ...(gguf === undefined ? [] : [gguf])];
+    fail('name/unknown', { what: 'preset', got: name, known, meant });
   }
   const overrides = Object.entries(recipe.overrides).map(([pattern, name]) => [pattern, formatLabel(name)]);
   return {

@@ -131,7 +131,7 @@ export interface ErrorDetails {
   'lowering/form': { format: string; form: string };
   'lowering/opset': { got: number; wanted: number; what: string };
   'lowering/range-missing': { value: string };
-  'name/unknown': { what: string; got: string; known: readonly string[] };
+  'name/unknown': { what: string; got: string; known: readonly string[]; meant?: readonly string[] };
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/beyond-range': { name: string; index: number; value: string; type: string };
   'numerics/composite': { name: string; what: string };
@@ -422,8 +422,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'lowering/range-missing': (d) =>
     `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
   'name/unknown': (d) => {
-    const near = nearest(d.got, d.known);
-    const meant = near === undefined ? '' : ` Did you mean '${near}'?`;
+    const near = d.meant ?? [nearest(d.got, d.known) ?? []].flat();
+    const meant = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`;
     return `Unknown ${d.what} '${d.got}'.${meant} Known: ${d.known.join(', ')}.`;
   },
   'numerics/axis': (d) =>

@@ -16,6 +16,13 @@ test('the name that a typing error meant', () => {
   ]);
 });
 
+test('what most names end with makes no two of them near', () => {
+  const known = ['Gemma', 'Llama', 'Qwen2', 'Mistral', 'Phi3'].map((name) => `${name}ForCausalLM`);
+  expect(nearest('MambaForCausalLM', known)).toBeUndefined();
+  expect(nearest('GemaForCausalLM', known)).toBe('GemmaForCausalLM');
+  expect(nearest('LlammaForCausalLM', known)).toBe('LlamaForCausalLM');
+});
+
 test('an unknown name in an error: the one that was meant, then all', () => {
   const table = { int8: 1, 'int8-dynamic': 2, q4: 3 };
   expect(() => lookUp('preset', table, 'int8-dynamc')).toThrow(

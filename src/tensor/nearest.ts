@@ -1,7 +1,7 @@
 /** The known name that a typing error most likely meant, if one is near enough. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  // One letter of two is a guess, not a typing error.
-  const limit = Math.floor(name.length / 3);
+  // One letter of two is a guess, not a typing error; what the most of them end with says nothing of which was meant.
+  const limit = Math.floor((name.length - sharedEnd(name, known)) / 3);
   let best: string | undefined;
   let least = limit + 1;
   for (const candidate of known) {
@@ -9,6 +9,18 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     if (distance < least) [best, least] = [candidate, distance];
   }
   return best ?? known.find((candidate) => name.length >= 3 && candidate.startsWith(name));
+}
+
+/** Letters at the end of `name` that more than half of the known names end with, too; of few names none. */
+function sharedEnd(name: string, known: readonly string[]): number {
+  if (known.length < 4) return 0;
+  let length = 0;
+  while (length < name.length) {
+    const end = name.slice(name.length - length - 1);
+    if (known.filter((candidate) => candidate.endsWith(end)).length * 2 <= known.length) break;
+    length++;
+  }
+  return length;
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours (Damerau 1964, restricted). */

@@ -70,3 +70,22 @@ test.each([
   // The header comes on top.
   expect(Math.max(...sizes.slice(1))).toBeLessThan(most + 4096);
 });
+
+test.each([
+  ['Q4_K_M', "Unknown target 'Q4_K_M'. Did you mean 'gguf:Q4_K_M'? Known: gguf, gguf:<type>, lowbit, onnx,"],
+  ['f16', "Unknown target 'f16'. Did you mean 'gguf:F16'?"],
+  ['fp16', "Unknown target 'fp16'. Did you mean 'gguf:F16'?"],
+  ['gg', "Unknown target 'gg'. Known: gguf"],
+  [
+    'int8',
+    'to: int8 is made by quantize, and is no file to convert to; wanted gguf, gguf:<type>, lowbit, onnx or',
+  ],
+])('convert to %s', async (to, text) => {
+  await expect(convert({ model, to, output: join(folder, 'x.gguf') })).rejects.toThrow(text);
+});
+
+test('quantize to a bare file type', async () => {
+  const to = (name: string) => quantize({ model, to: name, output: join(folder, 'x.gguf') });
+  await expect(to('q4_k_m')).rejects.toThrow("Unknown preset 'q4_k_m'. Did you mean 'gguf:Q4_K_M'?");
+  await expect(to('f16')).rejects.toThrow("Unknown preset 'f16'. Did you mean 'fp16' or 'gguf:F16'?");
+});

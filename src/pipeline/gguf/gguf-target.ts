@@ -19,6 +19,12 @@ const byBareName: ReadonlyMap<string, FileTypeName> = new Map([
   ...Object.entries(fileTypeAliases).map(([alias, name]) => [bare(alias), name] as const),
 ]);
 
+/** The target that a file type without its 'gguf:' means, whatever its case: 'gguf:Q4_K_M' of 'q4_k_m'. */
+export function ggufTargetOf(name: string): string | undefined {
+  const type = byBareName.get(bare(name.replace(/^fp(?=16$|32$)/i, 'f')));
+  return type && `gguf:${type}`;
+}
+
 /**
  * Reads 'gguf:q4_k_m', whatever its case and with or without underscores, and llama-quantize's shorter names.
  * @throws name/unknown for a file type that llama.cpp does not have
