@@ -69,13 +69,15 @@ test('help of the whole and of a command', async () => {
       lowbit <command> [flags]
 
     Commands
-      inspect    Say what a model holds: inputs, operators, weights, what is quantized.
-      quantize   Quantize a model to one or more presets, verify and measure the result.
-      convert    Store a model in another container: GGUF, .lowbit and back, a folder as floats.
-      evaluate   Measure a model on data, alone or against another.
-      compare    Compare models with a reference: outputs, size, speed, memory.
-      presets    List what a model can be quantized to.
-      observers  List the ways to choose the range of an activation.
+      inspect       Say what a model holds: inputs, operators, weights, what is quantized.
+      quantize      Quantize a model to one or more presets, verify and measure the result.
+      convert       Store a model in another container: GGUF, .lowbit and back, a folder as floats.
+      evaluate      Measure a model on data, alone or against another.
+      compare       Compare models with a reference: outputs, size, speed, memory.
+      presets       List what a model can be quantized to.
+      formats       List the number formats, or explain one with its levels drawn.
+      distribution  Show how a tensor's values meet the levels of formats: histogram, levels, error.
+      observers     List the ways to choose the range of an activation.
 
     Examples
       lowbit inspect model.onnx
@@ -133,7 +135,7 @@ test('what a command line can get wrong: exit code 2 and the way out', async () 
     )
     .join('');
   expect(said).toMatchInlineSnapshot(`
-    "error: There is no command 'quantise'. Did you mean 'quantize'? Commands: inspect, quantize, convert, evaluate, compare, presets, observers.
+    "error: There is no command 'quantise'. Did you mean 'quantize'? Commands: inspect, quantize, convert, evaluate, compare, presets, formats, distribution, observers.
     error: lowbit quantize has no flag '--callibrate'. Did you mean '--calibrate'? See lowbit quantize --help.
     error: lowbit quantize needs --to: 'lowbit quantize <root>/examples/glyphs/glyphs.onnx --to int8'. See lowbit quantize --help.
     error: Unknown preset 'q9'. Known: ...
