@@ -47,6 +47,11 @@ const own = Object.values<NumberFormat>(formats)
   .filter(({ name, bits, unit }) => !name.startsWith('uint') && bits / unit <= 8)
   .map(({ name }) => name);
 
+/** Samples that the task is measured on; LOWBIT_SAMPLES takes more for surer figures. */
+const SAMPLES = Number(process.env.LOWBIT_SAMPLES ?? 1000);
+/** Books in stages search 2^16 sums for each code: minutes for a model of more values than this, and left out there. */
+const MANY = 20e6;
+
 /** A weight of a model, seen as [rows, columns] with groups along the columns. */
 interface Matrix {
   readonly name: string;
@@ -75,16 +80,20 @@ interface Point {
 
 /**
  * Every format on the weights of three trained models: true bits per weight against SQNR and against the task.
- * Schemes may be named on the command line.
+ * Models and schemes may be named on the command line.
  */
 export default async function run(): Promise<void> {
-  const named = process.argv.slice(3);
+  const words = process.argv.slice(3);
+  const known = [mobilenetv2, sst2Encoder, lm35m];
+  const models = known.filter(({ name }) => words.includes(name));
+  const wanted = models.length > 0 ? models : known;
+  const named = words.filter((word) => known.every(({ name }) => name !== word));
   const schemes = named.length > 0 ? named : [...own, ...beside];
   const folder = mkdtempSync(join(tmpdir(), 'lowbit-rate-distortion-'));
   try {
-    const [language] = present([lm35m]);
+    const [language] = present(wanted.filter((model) => model === lm35m));
     const subjects: (() => Promise<Subject>)[] = [
-      ...present([mobilenetv2, sst2Encoder]).map((model) => () => network(model, folder)),
+      ...present(wanted.filter((model) => model !== lm35m)).map((model) => () => network(model, folder)),
       ...(language ? [() => languageModel(language.file, folder)] : []),
     ];
     for (const open of subjects) {
@@ -99,9 +108,11 @@ export default async function run(): Promise<void> {
 
 async function points(subject: Subject, schemes: readonly string[]): Promise<void> {
   const { name, metric, matrices, higherIsBetter } = subject;
+  const values = matrices.reduce((sum, m) => sum + m.values.length, 0);
   const float = await subject.measure(new Map());
   const found: Point[] = [];
   for (const scheme of schemes) {
+    if (values > MANY && scheme.startsWith('rvq')) continue;
     const point = await pointOf(subject, scheme);
     if (point === undefined) continue;
     found.push(point);
@@ -110,7 +121,6 @@ async function points(subject: Subject, schemes: readonly string[]): Promise<voi
   found.sort((a, b) => b.bits - a.bits);
   const bySqnr = front(found, (p) => p.sqnrDb);
   const byTask = front(found, (p) => (higherIsBetter ? p.metric : -p.metric));
-  const values = matrices.reduce((sum, m) => sum + m.values.length, 0);
   console.log(`${name}: ${matrices.length} weights, ${values} values; float ${metric} ${figure(float)}`);
   publish(
     `rate-distortion-${name}`,
@@ -218,7 +228,7 @@ async function network(model: BenchModel, folder: string): Promise<Subject> {
       const { baseline } = await evaluate({
         model: join(folder, file),
         data,
-        measure: { runs: 0, memory: false },
+        measure: { runs: 0, memory: false, samples: SAMPLES },
       });
       return baseline!.metrics[0]!.value;
     },

@@ -22,6 +22,7 @@ test('a scheme is read, placed on axes, and written back', () => {
   }
   expect(schemeText(parseScheme('nf4'))).toBe('nf4/64');
   expect(schemeText(parseScheme('int8'))).toBe('int8/channel');
+  expect(schemeText(parseScheme('kmeans4'))).toBe('kmeans4/tensor');
   expect(schemeText(parseScheme('float16/64'))).toBe('float16/tensor');
   expect(parseScheme('int4/group=32').granularity).toEqual({ kind: 'per-group', size: 32 });
   expect(splitSchemes('nf4/64, int4/64:asymmetric,range=mse+outliers=1%,int8,e4m3fn/128x128')).toEqual([

@@ -117,7 +117,7 @@ function doubleText({ format, block, removeMean, symmetric = true }: DoubleQuant
 /**
  * Reads a scheme: `format[/granularity][:option,...][+part...]`.
  * Granularity: `tensor`, `channel`, `token`, a group size, or `rows x columns` as `128x128`; where none is given,
- * groups of 64 up to 4 bits and channels above. Options: symmetric, asymmetric, restricted, reduced, pot, range=,
+ * one learned book for the tensor, groups of 64 up to 4 bits and channels above. Options: symmetric, asymmetric, restricted, reduced, pot, range=,
  * scale=, rounding=, seed=, zero=. Parts: double, double=int8/64:keepmean, outliers=0.5%, outliers=3sd, sensitive=0.5%, columns=6,
  * lowrank=8, rans.
  *
@@ -151,10 +151,10 @@ function granularityOf(text: string, row: NumberFormat, where: string | undefine
     fail('scheme/text', { text, what: `${row.name} always has blocks of ${row.block}` });
   }
   if (!row.scaled && row.bookSize === 0) return { kind: 'per-tensor' };
-  if (where === undefined)
-    return row.bits / row.unit <= 4 && row.bookSize === 0
-      ? { kind: 'per-group', size: 64 }
-      : { kind: 'per-channel' };
+  if (where === undefined) {
+    if (row.bookSize > 0) return { kind: 'per-tensor' };
+    return row.bits <= 4 ? { kind: 'per-group', size: 64 } : { kind: 'per-channel' };
+  }
   if (where === 'tensor' || where === 'channel' || where === 'token') return { kind: `per-${where}` };
   const block = /^(\d+)x(\d+)$/.exec(where);
   if (block) return { kind: 'per-block', size: [Number(block[1]), Number(block[2])] };
