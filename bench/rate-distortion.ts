@@ -6,10 +6,12 @@ import { memoryTensor, openFolder, rowCountOf, rowLengthOf } from 'lowbit/files'
 import { loadWeight, weightOf, weightViews, writeOnnx } from 'lowbit/graph';
 import { formats, isQuantizable, type NumberFormat, roundTrip, toFloat32 } from 'lowbit/numerics';
 import { bytesOf, elementCount, float32 } from 'lowbit/tensor';
+import { projectFile } from '../examples/glyphs/project-file.ts';
 import { openPath } from './compare-gguf.ts';
 import { lm35m } from './gguf-files.ts';
 import { type BenchModel, dataOf, mobilenetv2, present, sst2Encoder } from './models.ts';
 import { perplexityFigures } from './perplexity-of.ts';
+import { type Point, rateDistortionSvg } from './rate-distortion-picture.ts';
 import { writeModel } from './synthetic-llama.ts';
 import { publish } from './table.ts';
 
@@ -71,13 +73,6 @@ interface Subject {
   close(): Promise<void>;
 }
 
-interface Point {
-  readonly scheme: string;
-  readonly bits: number;
-  readonly sqnrDb: number;
-  readonly metric: number;
-}
-
 /**
  * Every format on the weights of three trained models: true bits per weight against SQNR and against the task.
  * Models and schemes may be named on the command line.
@@ -137,9 +132,11 @@ async function points(subject: Subject, schemes: readonly string[]): Promise<voi
       };
     }),
   );
+  const picture = { name, metric, float, higherIsBetter, points: found, fronts: [bySqnr, byTask] as const };
+  writeFileSync(projectFile(`out/bench/rate-distortion-${name}.svg`), rateDistortionSvg(picture));
   writeFileSync(
-    `out/bench/rate-distortion-${name}.json`,
-    JSON.stringify({ name, metric, float, points: found }),
+    projectFile(`out/bench/rate-distortion-${name}.json`),
+    JSON.stringify({ name, metric, float, higherIsBetter, points: found }),
   );
 }
 
