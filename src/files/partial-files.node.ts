@@ -1,8 +1,10 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fail } from '../tensor/index.ts';
+import type { ByteSource } from './bytes.ts';
 import { continuedFiles, type FileSet, freshFiles, publishedFiles } from './disk-files.node.ts';
 import { fileError } from './file-error.node.ts';
+import { openFileSource } from './file-source.node.ts';
 import { isWritten, type Journal, readJournal } from './journal.node.ts';
 import type { PartialFiles, PartialPlan } from './partial-files.ts';
 
@@ -28,15 +30,45 @@ export async function openPartialFiles(folder: string, plan: PartialPlan): Promi
   if (before !== undefined && isWritten(before, journalPath)) {
     fail('file/busy', { path: paths[0]!, process: before.head.process, journal: journalPath });
   }
-  const identity = { ...plan.identity, ...sourceIdentity(plan.sources ?? []) };
+  const contents: Record<string, string> = plan.contents === undefined ? {} : { [CONTENTS]: plan.contents };
+  const identity = { ...plan.identity, ...sourceIdentity(plan.sources ?? []), ...contents };
   const left = leftBehind(before, { ...plan, identity }, hidden, paths);
   const set: FileSet = { folder, plan: { ...plan, identity }, paths, hidden, journalPath };
   if (left.state === 'published') return publishedFiles(set, left.notes);
+  if (before === undefined && plan.resume && (await areMade(paths, plan))) {
+    return publishedFiles(set, [
+      'This file is whole already: its header is what this run would write, and tensors made again for a sample have its bytes. It was left as it is.',
+    ]);
+  }
   refuseInTheWay(paths, plan, left.state === 'sealed');
   try {
     return left.state === 'fresh' ? freshFiles(set, left.notes) : continuedFiles(set, before!, left.notes);
   } catch (error) {
     return fileError(error, paths[0]!, 'written');
+  }
+}
+
+/** What the files hold, beside what it follows from. */
+const CONTENTS = 'the layout of the file';
+
+/** Whether files under the final names are those of this run. */
+async function areMade(
+  paths: readonly string[],
+  { files, sources = [], isMade }: PartialPlan,
+): Promise<boolean> {
+  if (isMade === undefined) return false;
+  const timeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const newest = Math.max(0, ...sources.map(timeOf));
+  for (const [i, path] of paths.entries()) {
+    const info = statSync(path, { throwIfNoEntry: false });
+    if (!info?.isFile() || info.size !== files[i]!.sizeBytes || info.mtimeMs < newest) return false;
+  }
+  const opened: ByteSource[] = [];
+  try {
+    for (const path of paths) opened.push(await openFileSource(path, path));
+    return await isMade(opened);
+  } finally {
+    for (const source of opened) await source.close?.();
   }
 }
 
@@ -75,10 +107,8 @@ function leftBehind(
   const other = differences(before, plan);
   if (other.length > 0) {
     const what = `${other.join(', ')} ${other.length === 1 ? 'is' : 'are'} not the same`;
-    return {
-      state: 'fresh',
-      notes: [`An interrupted run could not be resumed, because ${what}: started afresh.`],
-    };
+    const note = `An interrupted run could not be resumed, because ${what}: what it had finished was discarded, and this run started afresh.`;
+    return { state: 'fresh', notes: [note] };
   }
   const sizes = plan.files.map((file) => file.sizeBytes);
   const whole = (info: Stats | undefined, i: number) => info?.size === sizes[i];
@@ -107,9 +137,34 @@ function leftBehind(
 /** What the journal's run and this one do not share, in words. */
 function differences({ head }: Journal, plan: PartialPlan): string[] {
   const keys = [...new Set([...Object.keys(head.identity), ...Object.keys(plan.identity)])];
-  const other = keys.filter((key) => head.identity[key] !== plan.identity[key]);
+  const differ = keys.filter((key) => head.identity[key] !== plan.identity[key]);
+  const other = differ.filter((key) => key !== CONTENTS);
   const layout = JSON.stringify([head.files, head.units]) !== JSON.stringify([plan.files, plan.units]);
-  return layout && other.length === 0 ? ['the layout of the file'] : other;
+  if (other.length === 0) return layout || differ.length > 0 ? [CONTENTS] : [];
+  return other.map((key) => key + changeText(head.identity[key], plan.identity[key]));
+}
+
+/** ' (search: best then, reference now)' of two recipes; ' (0.1.0 then, 0.2.0 now)' of two short texts. */
+function changeText(before: string | undefined, now: string | undefined): string {
+  if (before === undefined || now === undefined) return '';
+  const [was, is] = [before, now].map(fieldsOf);
+  if (was !== undefined && is !== undefined) {
+    const changed = [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((key) => {
+      const [then, here] = [was[key], is[key]].map((value) => JSON.stringify(value) ?? 'nothing');
+      return then === here ? [] : [`${key}: ${then} then, ${here} now`];
+    });
+    return ` (${changed.join('; ')})`;
+  }
+  return before.length + now.length <= 40 && !/ bytes of /.test(now) ? ` (${before} then, ${now} now)` : '';
+}
+
+function fieldsOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws file/exists, file/is-source, file/not-a-file */

@@ -3,6 +3,7 @@ import { link, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from '
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ByteSource } from './bytes.ts';
 import { memoryFolder } from './memory-folder.ts';
 import { openPartialFiles } from './partial-files.node.ts';
 import { type PartialPlan, partialInMemory } from './partial-files.ts';
@@ -87,15 +88,51 @@ test('without resume a killed run is removed, and it is said', async () => {
 });
 
 test.each([
-  [{ identity: { 'the recipe': 'two' } }, 'the recipe is not the same'],
+  [{ identity: { 'the recipe': 'two' } }, 'the recipe (one then, two now) is not the same'],
+  [{ identity: { 'the recipe': 'two' }, contents: 'x' }, 'the recipe (one then, two now) is not the same'],
+  [{ contents: 'x' }, 'the layout of the file is not the same'],
   [{ units: 6 }, 'the layout of the file is not the same'],
   [{ files: [{ name: 'a.bin', sizeBytes: 11 }] }, 'the layout of the file is not the same'],
 ])('another run is not gone on from: %j', async (change, why) => {
   await killed();
   const run = await openPartialFiles(folder, { ...plan, ...change, resume: true });
-  expect(run.notes).toEqual([`An interrupted run could not be resumed, because ${why}: started afresh.`]);
+  expect(run.notes).toEqual([
+    `An interrupted run could not be resumed, because ${why}: what it had finished was discarded, and this run started afresh.`,
+  ]);
   expect(run.finished.every((unit) => unit === 0)).toBe(true);
   await run.discard();
+});
+
+test('two recipes: what differs in them', async () => {
+  await killed({ identity: { 'the recipe': '{"pure":true,"to":"a"}' } });
+  const identity = { 'the recipe': '{"pure":true,"to":"b","x":1}' };
+  const run = await openPartialFiles(folder, { ...plan, identity, resume: true });
+  expect(run.notes[0]).toContain(
+    'because the recipe (to: "a" then, "b" now; x: nothing then, 1 now) is not the same: what',
+  );
+  await run.discard();
+});
+
+test('a file that is finished is left as it is where it is proved to be that, and in the way where not', async () => {
+  await writeFile(join(folder, 'a.bin'), '0123456789');
+  const isMade = async (files: readonly ByteSource[]) =>
+    new TextDecoder().decode(await files[0]!.read(0, 2)) === '01';
+  const run = await openPartialFiles(folder, { ...plan, resume: true, isMade });
+  expect(run.published).toEqual([join(folder, 'a.bin')]);
+  expect(run.notes[0]).toMatch(/^This file is whole already/);
+  await run.forget();
+  const exists = { code: 'file/exists' };
+  await expect(openPartialFiles(folder, { ...plan, isMade })).rejects.toMatchObject(exists);
+  const source = join(folder, 'newer');
+  await writeFile(source, '');
+  await utimes(source, 2e9, 2e9);
+  await expect(
+    openPartialFiles(folder, { ...plan, resume: true, isMade, sources: [source] }),
+  ).rejects.toMatchObject(exists);
+  await writeFile(join(folder, 'a.bin'), '9999999999');
+  await expect(openPartialFiles(folder, { ...plan, resume: true, isMade })).rejects.toMatchObject(exists);
+  await writeFile(join(folder, 'a.bin'), '01');
+  await expect(openPartialFiles(folder, { ...plan, resume: true, isMade })).rejects.toMatchObject(exists);
 });
 
 test('a source that changed since', async () => {
@@ -105,7 +142,7 @@ test('a source that changed since', async () => {
   await utimes(source, 1, 1);
   const run = await openPartialFiles(folder, { ...plan, sources: [source], resume: true });
   expect(run.notes).toEqual([
-    `An interrupted run could not be resumed, because ${source} is not the same: started afresh.`,
+    `An interrupted run could not be resumed, because ${source} is not the same: what it had finished was discarded, and this run started afresh.`,
   ]);
   await run.discard();
 });

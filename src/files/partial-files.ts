@@ -42,6 +42,13 @@ export interface PartialPlan {
   readonly units: number;
   /** What the bytes depend on, in words by what it is: a later run goes on only where all of it is the same. */
   readonly identity: Readonly<Record<string, string>>;
+  /** What the files hold beyond their data, such as a digest of their headers. It follows from the identity: where both differ, only that is said. */
+  readonly contents?: string;
+  /**
+   * Resuming where no run was interrupted: whether these files, which have the final names and sizes, and are no older
+   * than any source, are what this run would make.
+   */
+  readonly isMade?: (files: readonly ByteSource[]) => Promise<boolean>;
   /** Go on where an earlier run of the same identity ended. Default: start afresh. */
   readonly resume?: boolean;
   /** Replace files that are there. Default false: they are an error before anything is written. */

@@ -25,7 +25,8 @@ export function formatGguf(record: RunRecord, options: FormatOptions = {}): stri
     {
       title: 'speed',
       ...right,
-      cell: (o) => (planned || o.seconds === 0 ? '' : `${formatBytes(source.sizeBytes / o.seconds)}/s`),
+      cell: (o) =>
+        planned || o.seconds === 0 || o.gguf?.resumed ? '' : `${formatBytes(source.sizeBytes / o.seconds)}/s`,
     },
     { title: 'file', cell: fileText },
   ];

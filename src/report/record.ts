@@ -185,6 +185,8 @@ export interface StoredTensorRecord {
 export interface GgufRecord {
   /** 'Q4_K_M'; absent where every tensor kept its type. */
   readonly fileType?: string;
+  /** An earlier run had made it, or a part of it: the time is not that of the whole. */
+  readonly resumed?: true;
   readonly search: 'best' | 'reference';
   /** Stored bits per weight over all tensors. */
   readonly bitsPerWeight: number;

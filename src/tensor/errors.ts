@@ -181,7 +181,7 @@ export interface ErrorDetails {
     more: number;
   };
   'recipe/same-file': { first: string; second: string; file: string };
-  'run/aborted': Record<string, never>;
+  'run/aborted': { kept?: string };
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
   'runtime/llama-load': { file: string; why: string };
@@ -494,7 +494,10 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The ${d.key} pattern '${d.pattern}' matches no node's name, output or operator type in this model. Operator types: ${d.operators.join(', ')}. Nodes: ${d.layers.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. Correct the pattern; * stands for any characters.`,
   'recipe/same-file': (d) =>
     `Presets '${d.first}' and '${d.second}' would both be ${d.file}. Write them into different folders, or leave one out.`,
-  'run/aborted': () => 'The run was interrupted. Nothing was written under the final name.',
+  'run/aborted': (d) =>
+    d.kept === undefined
+      ? 'The run was interrupted. Nothing was written under the final name.'
+      : `The run was interrupted. What is finished of ${d.kept} is kept beside it: the same command with --resume goes on from there.`,
   'runtime/config-key': (d) =>
     `Session configuration entry '${d.key}' does not start with 'session.'; no other keys reach ONNX Runtime from here. Write it as 'session.<name>'.`,
   'runtime/input-mismatch': (d) =>

@@ -118,7 +118,7 @@ test('another recipe does not go on from it, and says why', async () => {
   await runLowbit([...args, ...out], { cwd, onStart: when(() => entries('other') >= 1, 'SIGKILL') });
   const { record } = await recordOf([...fast, ...out, '--resume'], { cwd });
   expect(record.outputs[0]!.notes[0]).toMatch(
-    /^An interrupted run could not be resumed, because the recipe, the model are not the same: started afresh\.$/,
+    /^An interrupted run could not be resumed, because the recipe \(to: "gguf:IQ3_S" then, "gguf:Q8_0" now\) is not the same: what it had finished was discarded, and this run started afresh\.$/,
   );
   expect(await readdir(at('other'))).toEqual(['out.gguf']);
 });
@@ -134,11 +134,23 @@ test('Ctrl-C leaves nothing; with --resume it leaves what is finished', async ()
   ]);
   expect(await readdir(at('interrupted'))).toEqual([]);
   const kept = await runLowbit([...args, ...out, '--resume'], { cwd, onStart: onStart() });
-  expect(kept.code).toBe(130);
+  expect([kept.code, kept.stderr]).toEqual([
+    130,
+    'error: The run was interrupted. What is finished of interrupted/out.gguf is kept beside it: the same command with --resume goes on from there.',
+  ]);
   expect((await readdir(at('interrupted'))).sort()).toEqual([journal, part]);
   const { code } = await runLowbit([...args, ...out, '--resume'], { cwd });
   expect(code).toBe(0);
   expect(Buffer.compare(await readFile(at('interrupted/out.gguf')), whole)).toBe(0);
+  const again = await recordOf([...args, ...out, '--resume'], { cwd });
+  expect([again.code, again.record.outputs[0]!.seconds]).toEqual([0, 0]);
+  expect(again.record.outputs[0]!.notes[0]).toMatch(/^This file is whole already/);
+  // Another recipe is another file: it is in the way.
+  const other = await runLowbit([...args, '--search', 'reference', ...out, '--resume'], { cwd });
+  expect([other.code, other.stderr]).toEqual([
+    2,
+    'error: interrupted/out.gguf is already there. Choose another name, or replace it with --force.',
+  ]);
 });
 
 test('of several outputs those that are done stay done', async () => {

@@ -7,6 +7,7 @@ import {
 } from '../../files/index.ts';
 import { lowbitVersion } from '../version.ts';
 import type { GgufTarget } from './gguf-target.ts';
+import { isMade } from './is-made.ts';
 import type { GgufPlan } from './plan-gguf.ts';
 import type { GgufRun } from './quantize-gguf.ts';
 
@@ -16,6 +17,8 @@ export interface GgufDestination {
   /** Opens the files of all outputs: everything that is in the way is refused here, before the work. */
   open(plans: readonly GgufPlan[]): Promise<void>;
   partial(plan: GgufPlan): PartialFiles;
+  /** The file that a stopped run leaves unfinished for a later one; undefined where nothing is left. */
+  kept(): string | undefined;
   /** After the last output. */
   complete(): Promise<void>;
   /** In the end, whatever came: what has no name goes, but for what a resumed run may go on from. */
@@ -29,6 +32,12 @@ export async function ggufDestination(run: GgufRun): Promise<GgufDestination> {
   const place = typeof output === 'string' ? await outputPlace(output, recipe.targets.length > 1) : undefined;
   const partials = new Map<GgufPlan, PartialFiles>();
   let completed = false;
+  const keeps = () =>
+    !completed &&
+    partials.size > 0 &&
+    typeof output === 'string' &&
+    options.resume === true &&
+    options.signal?.aborted === true;
   return {
     fileName: (target) => place?.file ?? weights.outputName(target),
     async open(plans) {
@@ -46,15 +55,17 @@ export async function ggufDestination(run: GgufRun): Promise<GgufDestination> {
       completed = true;
       for (const partial of partials.values()) await partial.forget();
     },
+    kept: () => (keeps() ? String(output) : undefined),
     async close() {
-      const keep = options.resume === true && options.signal?.aborted === true;
+      const keep = keeps();
       if (!completed) for (const partial of partials.values()) await partial.discard(keep);
       await place?.undo();
     },
   };
 }
 
-async function partialPlan({ options, weights, given }: GgufRun, plan: GgufPlan): Promise<PartialPlan> {
+async function partialPlan(run: GgufRun, plan: GgufPlan): Promise<PartialPlan> {
+  const { options, weights, given } = run;
   const { presets: _, to: _to, ...recipe } = given;
   const { resume = false, force = false } = options;
   return {
@@ -65,19 +76,28 @@ async function partialPlan({ options, weights, given }: GgufRun, plan: GgufPlan)
         ? {
             'the recipe': JSON.stringify({ ...recipe, to: plan.target.label }),
             'the version of lowbit': lowbitVersion,
-            'the model': await digest(plan),
+            'the model': await modelDigest(plan),
           }
         : {},
+    ...(typeof options.output === 'string' && {
+      contents: await digest(plan.files.map(({ layout }) => layout.header)),
+    }),
+    isMade: (files) => isMade(run, plan, files),
     resume,
     force,
     sources: [...weights.sources, ...(given.imatrix === undefined ? [] : [given.imatrix])],
   };
 }
 
-/** Of everything but the values: metadata, names, shapes, types before and after. */
-async function digest({ files, tensors }: GgufPlan): Promise<string> {
-  const types = new TextEncoder().encode(tensors.map(({ source }) => source.type).join());
-  const parts = [...files.map(({ layout }) => layout.header), types];
+/** Of the tensors that are read: names, shapes, types. Files on this machine are known by size and time, too. */
+const modelDigest = ({ tensors }: GgufPlan): Promise<string> =>
+  digest([
+    new TextEncoder().encode(
+      JSON.stringify(tensors.map(({ source: { name, shape, type } }) => [name, shape, type])),
+    ),
+  ]);
+
+async function digest(parts: readonly Uint8Array[]): Promise<string> {
   const hashes = await Promise.all(
     parts.map((part) => crypto.subtle.digest('SHA-256', part as Uint8Array<ArrayBuffer>)),
   );

@@ -2,7 +2,7 @@ import { createTilePool, TILE_VALUES, type TilePool } from '../../compute/index.
 import type { TensorSource } from '../../files/index.ts';
 import type { MachineRecord, OutputRecord, RunEvent, RunRecord } from '../../report/index.ts';
 import { capabilities } from '../../runtime/index.ts';
-import { elementCount, fail, throwIfAborted } from '../../tensor/index.ts';
+import { elementCount, fail, LowbitError, throwIfAborted } from '../../tensor/index.ts';
 import type { ParsedRecipe, QuantizeOptions } from '../recipe.ts';
 import { lowbitVersion } from '../version.ts';
 import { type GgufDestination, ggufDestination } from './gguf-destination.ts';
@@ -104,14 +104,20 @@ async function writtenOutputs(run: GgufRun): Promise<OutputRecord[]> {
     await destination.open(plans);
     for (const plan of plans) {
       throwIfAborted(run.options.signal);
-      const written = await writeOutput(run, plan, destination.partial(plan));
+      const { resumed, ...written } = await writeOutput(run, plan, destination.partial(plan));
       const part = outputPart(run, plan);
-      const output: OutputRecord = { ...part, ...written, notes: [...part.notes, ...written.notes] };
+      const gguf = { ...part.gguf, ...(resumed && { resumed: true as const }) };
+      const output: OutputRecord = { ...part, ...written, gguf, notes: [...part.notes, ...written.notes] };
       run.emit({ type: 'output', output });
       outputs.push(output);
     }
     await destination.complete();
     return outputs;
+  } catch (error) {
+    const kept = destination.kept();
+    if (error instanceof LowbitError && error.code === 'run/aborted' && kept !== undefined)
+      fail('run/aborted', { kept }, error);
+    throw error;
   } finally {
     await destination.close();
   }

@@ -13,18 +13,21 @@ export async function writeOutput(
   { options, recipe, pool, emit }: GgufRun,
   plan: GgufPlan,
   partial: PartialFiles,
-): Promise<Pick<OutputRecord, 'status' | 'file' | 'notes' | 'seconds'>> {
+): Promise<Pick<OutputRecord, 'status' | 'file' | 'notes' | 'seconds'> & { readonly resumed: boolean }> {
   const started = performance.now();
+  const resumed = partial.finished.some((unit) => unit === 1);
   const { label } = plan.target;
   const { signal } = options;
-  const record = (paths: readonly string[]) => ({
+  const record = (paths: readonly string[], made = true) => ({
     status: 'done' as const,
     file: { path: paths[0]!, sizeBytes: plan.sizeBytes },
     notes: partial.notes,
-    seconds: (performance.now() - started) / 1000,
+    // What an earlier run had finished took this one no time.
+    seconds: made ? (performance.now() - started) / 1000 : 0,
+    resumed,
   });
   for (const text of partial.notes) emit({ type: 'note', text });
-  if (partial.published !== undefined) return record(partial.published);
+  if (partial.published !== undefined) return record(partial.published, false);
 
   emit({ type: 'step', step: 'quantize', preset: label });
   for (const [i, { layout }] of plan.files.entries()) await partial.files[i]!.write(0, layout.header);
