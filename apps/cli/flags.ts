@@ -30,7 +30,8 @@ export type Flags = Readonly<Record<string, Flag>>;
 export const commonFlags = {
   json: {
     type: 'boolean',
-    description: 'One JSON document on stdout and nothing else there.',
+    description:
+      'One JSON document on stdout and nothing else there; of an error {"error": {code, message, details}}.',
     group: 'Output',
   },
   color: {

@@ -76,5 +76,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const stopping = stopOnSignals();
-const exitCode = await run(process.argv.slice(2), stopping.signal).catch(reportError);
+const args = process.argv.slice(2);
+const end = args.indexOf('--');
+// A command line that cannot be parsed has no flags yet, and its error is a document all the same.
+const json = (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--json' || arg === '--json=true');
+const exitCode = await run(args, stopping.signal).catch((error) => reportError(error, json));
 process.exitCode = stopping.code() ?? exitCode;

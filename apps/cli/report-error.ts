@@ -16,8 +16,25 @@ const environmentErrors: Readonly<Record<string, string>> = {
 const badInput = 2;
 const internal = 1;
 
-/** Says on stderr what went wrong and gives the exit code. */
-export function reportError(error: unknown): number {
+/**
+ * Says on stderr what went wrong and gives the exit code. With `--json`, stdout gets its one document, too:
+ * {"error": {code, message, details}}.
+ */
+export function reportError(error: unknown, json = false): number {
+  const said = sayError(error);
+  if (json) process.stdout.write(`${JSON.stringify({ error: said.error }, jsonValue, 2)}\n`);
+  return said.exitCode;
+}
+
+const jsonValue = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? value.toString() : value;
+
+interface Said {
+  readonly exitCode: number;
+  readonly error: { readonly code: string; readonly message: string; readonly details: unknown };
+}
+
+function sayError(error: unknown): Said {
   const { red, dim } = colors.createColors(wantsColor(process.stderr));
   const debug = process.env.LOWBIT_DEBUG !== undefined && process.env.LOWBIT_DEBUG !== '';
   const prefix = red('error:');
@@ -25,14 +42,16 @@ export function reportError(error: unknown): number {
   if (error instanceof LowbitError) {
     warn(`${prefix} ${error.message}`);
     trace();
-    return error.exitCode;
+    const { code, message, details, exitCode } = error;
+    return { exitCode, error: { code, message, details } };
   }
   const { code, path, message } = (error ?? {}) as NodeJS.ErrnoException;
   const cause = environmentErrors[code ?? ''];
   if (cause !== undefined) {
-    warn(`${prefix} ${path ?? message}: ${cause}.`);
+    const text = `${path ?? message}: ${cause}.`;
+    warn(`${prefix} ${text}`);
     trace();
-    return badInput;
+    return { exitCode: badInput, error: { code: `system/${code}`, message: text, details: { path } } };
   }
   warn(`${prefix} internal: ${message ?? String(error)}`);
   if (debug) trace();
@@ -40,5 +59,5 @@ export function reportError(error: unknown): number {
     warn(
       'This is a bug in lowbit. Run again with LOWBIT_DEBUG=1 and report the command with what it prints.',
     );
-  return internal;
+  return { exitCode: internal, error: { code: 'internal', message: message ?? String(error), details: {} } };
 }
