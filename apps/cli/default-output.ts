@@ -11,7 +11,8 @@ export function defaultOutput(model: string, to: unknown): string {
   const stem = /^\.(onnx|gguf|lowbit)$/i.test(extname(name)) ? name.slice(0, -extname(name).length) : name;
   if (targets.length > 1) return `${stem}-lowbit/`;
   if (targets[0] === 'lowbit' || targets[0] === 'onnx') return `${stem}.${targets[0]}`;
-  if (/^safetensors:/i.test(targets[0]!)) return `${stem}.${targets[0]!.replace(/[^a-z0-9.+]+/gi, '-')}/`;
+  if (/^(safetensors|bnb|fp8):/i.test(targets[0]!))
+    return `${stem}.${targets[0]!.replace(/[^a-z0-9.+]+/gi, '-')}/`;
   return /^gguf(:|$)/i.test(targets[0]!) ? './' : `${stem}.${targets[0]}.onnx`;
 }
 

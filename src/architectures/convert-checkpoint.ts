@@ -5,12 +5,12 @@ import { CheckpointConfig, isObject, type JsonObject, shown } from './checkpoint
 import { checkpointTensors } from './checkpoint-tensors.ts';
 import { familyOf } from './families.ts';
 import type { ModelFacts } from './family.ts';
+import { floatTensors } from './float-tensors.ts';
 import { withoutVocabulary } from './metadata-values.ts';
 import { quantizedWeights } from './quantized-checkpoint.ts';
 import { readJson } from './read-json.ts';
 import { readRope } from './rope-settings.ts';
 import { samplingKeys } from './sampling-keys.ts';
-import { withoutFloat8 } from './scaled-float8.ts';
 import { Sizes } from './sizes.ts';
 import { withoutTiedOutput } from './tied-output.ts';
 import { readVocabulary } from './vocabulary/index.ts';
@@ -62,7 +62,7 @@ export async function convertCheckpoint(
   try {
     const { tensors: named, leftOut } = checkpointTensors(weights.tensors, family);
     if (leftOut > 0) note(`${leftOut} tensors of other parts than the text model are left out.`);
-    const values = withoutFloat8(named, CONFIG, quantized?.blockSize);
+    const values = await floatTensors(named, CONFIG, quantized);
     const tensors = await withoutTiedOutput(values, { family, architecture, config });
     const facts: ModelFacts = { family, architecture, config, sizes, rope, has: (t) => tensors.has(t) };
     const model = bindModel(facts, tensors, name ?? nameOf(config) ?? family.name, sampling, note);

@@ -1,13 +1,17 @@
 import { fail } from '../tensor/index.ts';
 import { CheckpointConfig, isObject, type JsonObject, shown } from './checkpoint-config.ts';
 
-/** Layouts of quantized weights that are read: 8-bit floats with factors. Their block size, where it is said. */
+/** How a checkpoint is quantized. */
 export interface QuantizedWeights {
+  /** `quant_method`. */
+  readonly method: string;
+  /** 8-bit floats with factors: the size of their blocks, where it is said. */
   readonly blockSize: readonly number[];
 }
 
-/** Whether each `quant_method` holds weights as 8-bit floats only. */
+/** Whether the weights of each `quant_method` are read: 8-bit floats only, and those of bitsandbytes. */
 const readable: Readonly<Record<string, (config: JsonObject) => boolean>> = {
+  bitsandbytes: () => true,
   fp8: () => true,
   fbgemm_fp8: () => true,
   'compressed-tensors': ({ format }) => format === 'float-quantized' || format === 'naive-quantized',
@@ -16,7 +20,7 @@ const readable: Readonly<Record<string, (config: JsonObject) => boolean>> = {
 
 /**
  * Says how a checkpoint is quantized, if it is.
- * @throws checkpoint/quantized for codes that no float values can be read from: GPTQ, AWQ, bitsandbytes, ...
+ * @throws checkpoint/quantized for codes that no float values can be read from: GPTQ, AWQ, ...
  */
 export function quantizedWeights(config: CheckpointConfig): QuantizedWeights | undefined {
   const values = config.get('quantization_config', 'compression_config');
@@ -32,5 +36,5 @@ export function quantizedWeights(config: CheckpointConfig): QuantizedWeights | u
   }
   const size = inside.get('weight_block_size');
   const isSize = Array.isArray(size) && size.every((side) => Number.isSafeInteger(side) && side > 0);
-  return { blockSize: isSize ? size : [] };
+  return { method, blockSize: isSize ? size : [] };
 }

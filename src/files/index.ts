@@ -11,6 +11,11 @@ export {
 } from '#files-platform';
 export { blobSiblings, blobSource } from './blob-source.web.ts';
 export * from './bytes.ts';
+export { eightBitLayout, eightBitNames } from './checkpoint/bitsandbytes-eight-bit.ts';
+export { fourBitLayout } from './checkpoint/bitsandbytes-four-bit.ts';
+export type * from './checkpoint/checkpoint-layout.ts';
+export * from './checkpoint/float8-layouts.ts';
+export * from './checkpoint/four-bit-state.ts';
 export { commitTogether } from './commit-together.ts';
 export { concatenate } from './concatenate.ts';
 export { type FileTensorSpec, fileTensor } from './file-tensor.ts';

@@ -32,6 +32,7 @@ export * from './ggml/file-types.ts';
 export * from './ggml/plan-types.ts';
 export { isQuantizable } from './ggml/tensor-role.ts';
 export * from './granularity.ts';
+export { largestMagnitudes } from './largest-magnitudes.ts';
 export * from './octav.ts';
 export * from './pack-bits.ts';
 export * from './presets.ts';

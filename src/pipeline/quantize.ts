@@ -1,6 +1,8 @@
 import type { OutputRecord, RunRecord } from '../report/index.ts';
 import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
+import { checkpointTarget } from './checkpoint/checkpoint-targets.ts';
+import { quantizeCheckpoint } from './checkpoint/quantize-checkpoint.ts';
 import { type Destination, destinationOf, refuseSameFile } from './destination.ts';
 import { isGgufTarget } from './gguf/gguf-target.ts';
 import { quantizeGguf } from './gguf/quantize-gguf.ts';
@@ -29,6 +31,8 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   checkOptions('quantize', options);
   const stored = storedTarget(options.to);
   if (stored?.kind === 'folder') return quantizeFolder(options, stored.request, stored.label);
+  const checkpoint = checkpointTarget(options.to);
+  if (checkpoint) return quantizeCheckpoint(options, checkpoint.label, checkpoint.target);
   const { output } = options;
   if (isPackedOutput(output) && !options.dryRun) return quantizePacked({ ...options, output }, quantize);
   const recipe = parseRecipe(options);

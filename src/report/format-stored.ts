@@ -67,6 +67,15 @@ export function storedLines(stored: StoredRecord, all: boolean, style: (title: s
     { title: 'bits/weight', ...right, cell: bits((t) => t.bitsPerWeight) },
     { title: 'bits/code', ...right, cell: bits((t) => t.bitsPerCode) },
     { title: 'entropy', ...right, cell: bits((t) => t.entropyBits) },
+    ...(stored.tensors.some(({ sqnrDb }) => sqnrDb !== undefined)
+      ? [
+          {
+            title: 'SQNR dB',
+            ...right,
+            cell: ({ sqnrDb }: StoredTensorRecord) => (sqnrDb === undefined ? '' : sqnrDb.toFixed(1)),
+          },
+        ]
+      : []),
   ];
   const sorted = [...stored.tensors].sort((a, b) => b.sizeBytes - a.sizeBytes).slice(0, SHOWN);
   const total: StoredTensorRecord = {

@@ -179,6 +179,8 @@ export interface StoredTensorRecord {
   readonly bitsPerWeight: number;
   readonly bitsPerCode: number;
   readonly entropyBits: number;
+  /** What was read back against the float weight, in dB: where a run looked. */
+  readonly sqnrDb?: number;
 }
 
 /** A GGUF output, planned or written. */

@@ -22,6 +22,7 @@ export interface ErrorDetails {
   'calibration/no-samples': { dataset: string };
   'calibration/not-finite': { value: string; node: string; got: string };
   'calibration/unknown-value': { value: string };
+  'checkpoint/bitsandbytes': { file: string; tensor: string; what: string };
   'checkpoint/config': { file: string; key?: string; got: string; wanted: string };
   'checkpoint/missing': { folder: string; files?: readonly string[] };
   'checkpoint/quantized': { method: string; known: readonly string[] };
@@ -41,6 +42,7 @@ export interface ErrorDetails {
   };
   'checkpoint/tensor-type': { tensor: string; got: string; like?: { tensor: string; type: string } };
   'checkpoint/tensor-unexpected': { tensors: readonly string[]; more: number; family: string };
+  'checkpoint/verify': { file: string; tensor: string; what: string };
   'command/unknown': { got: string; nearest?: string; known: readonly string[] };
   'compare/text-model': { model: string; usage: string };
   'compare/too-few': { got: number };
@@ -240,12 +242,14 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Value '${d.value}', made by ${d.node}, is ${d.got} on the calibration data, so it has no range. Check the preprocessing (mean, std, scale) and the model's weights.`,
   'calibration/unknown-value': (d) =>
     `Value '${d.value}' is not in the main graph of the model, so it cannot be calibrated. Name an input or an output of a node outside subgraphs.`,
+  'checkpoint/bitsandbytes': (d) =>
+    `Tensor '${d.tensor}' is quantized by bitsandbytes (${d.file}), but ${d.what}. Save the checkpoint again with a current bitsandbytes, or take the unquantized one.`,
   'checkpoint/config': (d) =>
     `${d.key === undefined ? d.file : `'${d.key}' in ${d.file}`} is ${d.got}, but ${d.wanted} is wanted. Copy or download the file again, or correct it.`,
   'checkpoint/missing': (d) =>
     `There is no model in ${d.folder}: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file${d.files?.length ? `; if it is the model, name the file itself: ${d.files.join(', ')}` : ''}.`,
   'checkpoint/quantized': (d) =>
-    `The checkpoint is quantized already, with ${d.method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones only 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
+    `The checkpoint is quantized already, with ${d.method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
   'checkpoint/scale-shape': (d) =>
     `Tensor '${d.scale}' has the shape [${d.got.join(', ')}], but it holds the factors of '${d.tensor}' [${d.shape.join(', ')}]: one for all, one per row or one per block (weight_block_size in ${d.file}). Save the checkpoint again, or take the unquantized one.`,
   'checkpoint/tensor-missing': (d) =>
@@ -256,6 +260,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `Tensor '${d.tensor}' is ${d.got}${d.like === undefined ? ', which holds no weights. Save the checkpoint as float32, float16 or bfloat16' : `, but '${d.like.tensor}', which becomes one tensor with it, is ${d.like.type}. Save the checkpoint in one type`}.`,
   'checkpoint/tensor-unexpected': (d) =>
     `The checkpoint has tensors that no ${d.family} model has: ${d.tensors.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. They would be lost; config.json belongs to another model, or this one was changed (adapters, more heads). Merge or remove them first.`,
+  'checkpoint/verify': (d) =>
+    `The written checkpoint was read again, and '${d.tensor}' in ${d.file} ${d.what}. Nothing was published. The disk may be failing; run again, and report it if it stays.`,
   'command/unknown': (d) =>
     `There is no command '${d.got}'.${d.nearest === undefined ? '' : ` Did you mean '${d.nearest}'?`} Commands: ${d.known.join(', ')}.`,
   'compare/text-model': (d) =>

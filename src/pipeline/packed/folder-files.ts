@@ -53,10 +53,15 @@ export async function openFolderOfWeights(input: ModelInput): Promise<OpenedFold
   };
 }
 
-/** Copies what is there of the companions to a staging place; gives their names. */
-export async function copyCompanions(siblings: Siblings, staging: Staging): Promise<string[]> {
+/** Copies what is there of the companions, but for some, to a staging place; gives their names. */
+export async function copyCompanions(
+  siblings: Siblings,
+  staging: Staging,
+  except: readonly string[] = [],
+): Promise<string[]> {
   const copied: string[] = [];
   for (const name of companionNames) {
+    if (except.includes(name)) continue;
     const source = await siblings.open(name).catch((error) => {
       if (error instanceof LowbitError && error.code === 'file/missing') return undefined;
       throw error;

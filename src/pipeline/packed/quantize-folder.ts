@@ -1,5 +1,4 @@
 import {
-  fileTensor,
   QUANTIZED_KEY,
   QUANTIZED_VERSION,
   type QuantizedEntry,
@@ -18,8 +17,8 @@ import { globToRegExp } from '../selection.ts';
 import { copyCompanions, openFolderOfWeights } from './folder-files.ts';
 import { linearAxes, linearScheme } from './packed-target.ts';
 import { openStaged, storedPlace, storedRecord } from './stored-output.ts';
+import { TensorSpool } from './tensor-spool.ts';
 
-const SPOOL = 'tensors.spool';
 const floats: readonly string[] = ['float32', 'float16', 'bfloat16', 'float64'];
 /** Tables that are looked up, and the head that mirrors them: they stay as they are unless `only` names them. */
 const lookedUp = /(^|[._])(embed\w*|wte|wpe|lm_head|shared|embeddings?)([._]|$)/;
@@ -62,38 +61,27 @@ export async function quantizeFolder(
     });
     try {
       const { staging } = place;
-      const spool = await staging.folder.open(SPOOL);
+      const spool = await TensorSpool.open(staging);
       const entries: Record<string, QuantizedEntry> = {};
       const records: StoredTensorRecord[] = [];
-      const spooled: ((spool: Parameters<typeof fileTensor>[0]['source']) => TensorSource)[] = [];
       let done = 0;
       for (const tensor of chosen) {
         throwIfAborted(signal);
         const stored = await quantized(tensor, request);
         entries[tensor.name] = stored.entry;
         records.push(recordOf(tensor, stored.entry.scheme, stored.sizes));
-        for (const part of stored.parts) {
-          const { name, shape, type } = part;
-          const offset = spool.size;
-          spooled.push((file) => fileTensor({ name, shape, type, source: file, offset }));
-          await spool.write(await part.read(0, rowCountOf(shape)));
-        }
+        for (const part of stored.parts) await spool.add(part);
         emit({ type: 'progress', label: 'quantize', done: ++done, total: chosen.size, unit: 'tensors' });
       }
-      await spool.commit();
-      const file = await openStaged(staging, SPOOL);
+      const spooled = await spool.finish();
       const kept = all.filter((tensor) => !chosen.has(tensor));
       const description = JSON.stringify({ version: QUANTIZED_VERSION, tensors: entries });
       emit({ type: 'step', step: 'write' });
-      const names = await writeSafetensorsFolder(
-        staging.folder,
-        [...kept, ...spooled.map((open) => open(file))],
-        {
-          metadata: new Map([...folder.weights.metadata, [QUANTIZED_KEY, description]]),
-          ...(signal && { signal }),
-        },
-      );
-      await file.close?.();
+      const names = await writeSafetensorsFolder(staging.folder, [...kept, ...spooled.tensors], {
+        metadata: new Map([...folder.weights.metadata, [QUANTIZED_KEY, description]]),
+        ...(signal && { signal }),
+      });
+      await spooled.close();
       const sizes = await Promise.all(
         names
           .filter((name) => name.endsWith('.safetensors'))
