@@ -37,7 +37,7 @@ test('inspect: metadata, types, bits per weight, tensors', async () => {
       llama.feed_forward_length               512
       llama.attention.head_count              4
       llama.attention.head_count_kv           2
-      llama.attention.layer_norm_rms_epsilon  0.000009999999747378752
+      llama.attention.layer_norm_rms_epsilon  0.00001
       llama.rope.dimension_count              64
       llama.vocab_size                        512
       general.file_type                       1
@@ -164,8 +164,23 @@ test('a run: files named after the model and their types, the record on request'
   expect(text).not.toContain('\u001b');
 });
 
+test('--json: an error is the one document on stdout, and words on stderr', async () => {
+  for (const [args, code, details] of [
+    [['inspect', 'none.gguf'], 'file/missing', { path: 'none.gguf' }],
+    [['convert', 'tiny-f16.gguf', '--serch', 'x'], 'flag/unknown', { command: 'convert', got: '--serch' }],
+    [['nothing'], 'command/unknown', { got: 'nothing' }],
+  ] as const) {
+    const { code: exit, stdout, stderr } = await runLowbit([...args, '--json'], { cwd });
+    expect(exit).toBe(2);
+    const { error } = JSON.parse(stdout) as { error: Record<string, unknown> };
+    expect(error).toMatchObject({ code, details });
+    expect(stderr).toBe(`error: ${error.message}`);
+  }
+});
+
 test('presets lists the file types', async () => {
   const text = await stdoutOf('presets');
+  expect(text).toMatch(/^gguf {2,}as stored/m);
   expect(text).toMatch(
     /^gguf:Q4_K_M +Q4_K +4\.50 {2}4-bit k-quants, with 6 bits where it matters: the usual choice\.$/m,
   );
@@ -202,12 +217,12 @@ test('what a command line can get wrong', async () => {
     error: gguf:IQ1_S makes IQ1_S of tensor 'blk.0.attn_k.weight' and such of 5 more, which is worthless without an importance matrix, and none was given. Give one with --imatrix (llama-imatrix computes them), or choose a file type with more bits, such as gguf:Q3_K_M.
     error: tiny-f16.gguf is not an ONNX model: it is a GGUF file. Give a .onnx file.
     error: There is no file none.gguf. Check the path.
-    error: There is no model in .: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file.
+    error: There is no model in .: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file; if it is the model, name the file itself: tiny-f16.gguf, tiny.Q8_0.gguf.
     error: lowbit convert needs --to: 'lowbit convert tiny-f16.gguf --to gguf:f16'. See lowbit convert --help.
     error: The recipe is not valid:
-      to: q8 is no file to convert to; wanted gguf, gguf:<type>, lowbit, onnx or safetensors:<scheme or float type>
+      to: q8 is made by quantize, and is no file to convert to; wanted gguf, gguf:<type>, lowbit, onnx or safetensors:<scheme or float type>
     error: The recipe is not valid:
-      splitMaxSize: '2' is no size; wanted such as 500M or 2G
+      splitMaxSize: '2' is no size; wanted such as 500M, 2G (powers of ten) or 512MiB
     error: tiny-f16.gguf is the model that is being read: it is never replaced, not even with --force. Choose another name."
   `);
   expect((await readdir(cwd)).filter((name) => name.startsWith('.'))).toEqual([]);

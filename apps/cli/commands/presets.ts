@@ -12,6 +12,11 @@ export const presetsCommand: Command = {
       name,
       ...preset,
     }));
+    const copy = {
+      name: 'gguf',
+      kind: 'gguf',
+      description: 'Every tensor keeps its type: to join, to cut, to change metadata.',
+    };
     const files = Object.entries(fileTypes as Readonly<Record<string, FileType>>).map(
       ([name, { id, main, description }]) => ({
         name: `gguf:${name}`,
@@ -23,7 +28,7 @@ export const presetsCommand: Command = {
       }),
     );
     if (terminal.json) {
-      terminal.printJson([...rows, ...files]);
+      terminal.printJson([...rows, copy, ...files]);
       return 0;
     }
     type Row = (typeof rows)[number];
@@ -38,14 +43,16 @@ export const presetsCommand: Command = {
       line,
       ...wrap(`    ${rows[i]!.description}`, terminal.width, '    '),
     ]);
-    type File = (typeof files)[number];
+    type File = Partial<(typeof files)[number]> & typeof copy;
     const fileColumns = [
       { title: 'GGUF file type', cell: (f: File) => f.name },
-      { title: 'most tensors', cell: (f: File) => f.main },
-      { title: 'bits', align: 'right' as const, cell: (f: File) => f.bitsPerWeight.toFixed(2) },
+      { title: 'most tensors', cell: (f: File) => f.main ?? 'as stored' },
+      { title: 'bits', align: 'right' as const, cell: (f: File) => f.bitsPerWeight?.toFixed(2) ?? '' },
       { title: '', cell: (f: File) => f.description },
     ];
-    terminal.print(`${[head, ...described, '', ...textTable(fileColumns, files)].join('\n')}\n`);
+    terminal.print(
+      `${[head, ...described, '', ...textTable<File>(fileColumns, [copy, ...files])].join('\n')}\n`,
+    );
     return 0;
   },
 };

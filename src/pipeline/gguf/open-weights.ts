@@ -11,6 +11,7 @@ import { fileTypes } from '../../numerics/index.ts';
 import type { FileRecord } from '../../report/index.ts';
 import { fail, LowbitError } from '../../tensor/index.ts';
 import type { ModelInput } from '../recipe.ts';
+import { checkpointName } from './checkpoint-name.ts';
 import type { GgufTarget } from './gguf-target.ts';
 import { isImatrix } from './model-facts.ts';
 import { counted, findWeights, type WeightsPlace } from './weights-place.ts';
@@ -121,7 +122,8 @@ async function openCheckpoint({
     throw error;
   });
   await config.close?.();
-  const model = await convertCheckpoint(files);
+  const given = await checkpointName(name, files);
+  const model = await convertCheckpoint(files, given === undefined ? {} : { name: given });
   // The weights alone: what is read beside them is counted in kilobytes.
   const weights = files.opened.filter(({ location }) => location.endsWith('.safetensors'));
   return {
