@@ -28,7 +28,7 @@ const MOST_BITS = 10;
 /** Two charts side by side, as SVG: bits per weight against SQNR and against the task; the fronts named and joined. */
 export function rateDistortionSvg({ name, metric, float, points, fronts, higherIsBetter }: Picture): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT });
-  const shown = points.filter((p) => p.bits <= MOST_BITS && Number.isFinite(p.sqnrDb));
+  const shown = points.filter((p) => p.bits <= MOST_BITS && p.sqnrDb < 150);
   const metrics = shown.map((p) => p.metric);
   // A ruined model says nothing about the others: the axis ends where quality is half gone.
   const worst = higherIsBetter ? float - (float - Math.min(...metrics)) * 0.6 : float * 2;

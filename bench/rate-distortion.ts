@@ -1,16 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convert, evaluate, open } from 'lowbit';
 import { memoryTensor, openFolder, rowCountOf, rowLengthOf } from 'lowbit/files';
 import { loadWeight, weightOf, weightViews, writeOnnx } from 'lowbit/graph';
-import { formats, isQuantizable, type NumberFormat, roundTrip, toFloat32 } from 'lowbit/numerics';
+import {
+  formats,
+  isQuantizable,
+  type NumberFormat,
+  parseScheme,
+  roundTrip,
+  schemeText,
+  toFloat32,
+} from 'lowbit/numerics';
 import { bytesOf, elementCount, float32 } from 'lowbit/tensor';
 import { projectFile } from '../examples/glyphs/project-file.ts';
 import { openPath } from './compare-gguf.ts';
 import { lm35m } from './gguf-files.ts';
 import { type BenchModel, dataOf, mobilenetv2, present, sst2Encoder } from './models.ts';
-import { perplexityFigures } from './perplexity-of.ts';
+import { chunks, perplexityFigures } from './perplexity-of.ts';
 import { type Point, rateDistortionSvg } from './rate-distortion-picture.ts';
 import { writeModel } from './synthetic-llama.ts';
 import { publish } from './table.ts';
@@ -54,6 +62,9 @@ const SAMPLES = Number(process.env.LOWBIT_SAMPLES ?? 1000);
 /** Books in stages search 2^16 sums for each code: minutes for a model of more values than this, and left out there. */
 const MANY = 20e6;
 
+/** SQNR without error: more than float32 can tell. */
+const EXACT = 200;
+
 /** A weight of a model, seen as [rows, columns] with groups along the columns. */
 interface Matrix {
   readonly name: string;
@@ -68,6 +79,8 @@ interface Subject {
   readonly name: string;
   readonly metric: string;
   readonly higherIsBetter: boolean;
+  /** Of how much data the metric is. */
+  readonly measuredOn: string;
   readonly matrices: readonly Matrix[];
   measure(weights: ReadonlyMap<string, Float32Array>): Promise<number>;
   close(): Promise<void>;
@@ -84,6 +97,7 @@ export default async function run(): Promise<void> {
   const wanted = models.length > 0 ? models : known;
   const named = words.filter((word) => known.every(({ name }) => name !== word));
   const schemes = named.length > 0 ? named : [...own, ...beside];
+  mkdirSync(projectFile('out/bench'), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'lowbit-rate-distortion-'));
   try {
     const [language] = present(wanted.filter((model) => model === lm35m));
@@ -104,19 +118,27 @@ export default async function run(): Promise<void> {
 async function points(subject: Subject, schemes: readonly string[]): Promise<void> {
   const { name, metric, matrices, higherIsBetter } = subject;
   const values = matrices.reduce((sum, m) => sum + m.values.length, 0);
-  const float = await subject.measure(new Map());
+  const kept = projectFile(`out/bench/rate-distortion-${name}.json`);
+  const before = pointsIn(kept, subject.measuredOn);
+  const float = before?.float ?? (await subject.measure(new Map()));
   const found: Point[] = [];
+  const keep = (points: readonly Point[]) =>
+    writeFileSync(kept, JSON.stringify({ measuredOn: subject.measuredOn, float, points }));
   for (const scheme of schemes) {
     if (values > MANY && scheme.startsWith('rvq')) continue;
-    const point = await pointOf(subject, scheme);
-    if (point === undefined) continue;
+    const full = scheme.startsWith('gguf:') ? scheme : schemeText(parseScheme(scheme));
+    const point = before?.points.find((p) => p.scheme === full) ?? (await pointOf(subject, scheme));
+    if (point === undefined || found.some((p) => p.scheme === point.scheme)) continue;
     found.push(point);
+    keep([...(before?.points ?? []).filter((p) => found.every((q) => q.scheme !== p.scheme)), ...found]);
     console.log(`${name}  ${cells(point).join('  ')}`);
   }
   found.sort((a, b) => b.bits - a.bits);
   const bySqnr = front(found, (p) => p.sqnrDb);
   const byTask = front(found, (p) => (higherIsBetter ? p.metric : -p.metric));
-  console.log(`${name}: ${matrices.length} weights, ${values} values; float ${metric} ${figure(float)}`);
+  console.log(
+    `${name}: ${matrices.length} weights, ${values} values; float ${metric} ${figure(float)} on ${subject.measuredOn}`,
+  );
   publish(
     `rate-distortion-${name}`,
     found.map((point) => {
@@ -134,17 +156,20 @@ async function points(subject: Subject, schemes: readonly string[]): Promise<voi
   );
   const picture = { name, metric, float, higherIsBetter, points: found, fronts: [bySqnr, byTask] as const };
   writeFileSync(projectFile(`out/bench/rate-distortion-${name}.svg`), rateDistortionSvg(picture));
-  writeFileSync(
-    projectFile(`out/bench/rate-distortion-${name}.json`),
-    JSON.stringify({ name, metric, float, higherIsBetter, points: found }),
-  );
+}
+
+/** Points of an earlier run that was measured on the same data: a run that was cut off goes on. */
+function pointsIn(file: string, measuredOn: string): { float: number; points: Point[] } | undefined {
+  if (!existsSync(file)) return undefined;
+  const earlier = JSON.parse(readFileSync(file, 'utf8'));
+  return earlier.measuredOn === measuredOn ? earlier : undefined;
 }
 
 const figure = (value: number): string => (value >= 1 ? value.toFixed(3) : `${(100 * value).toFixed(2)} %`);
 const cells = ({ scheme, bits, sqnrDb, metric }: Point): string[] => [
   scheme,
   bits.toFixed(3),
-  Number.isFinite(sqnrDb) ? sqnrDb.toFixed(2) : 'exact',
+  sqnrDb < EXACT ? sqnrDb.toFixed(2) : 'exact',
   figure(metric),
 ];
 
@@ -191,7 +216,7 @@ async function pointOf(subject: Subject, scheme: string): Promise<Point | undefi
   return {
     scheme: full,
     bits: bits / count,
-    sqnrDb: noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise),
+    sqnrDb: noise === 0 ? EXACT : 10 * Math.log10(signal / noise),
     metric: await subject.measure(decoded),
   };
 }
@@ -214,6 +239,7 @@ async function network(model: BenchModel, folder: string): Promise<Subject> {
     name: model.name,
     metric: 'accuracy',
     higherIsBetter: true,
+    measuredOn: `${SAMPLES} samples`,
     matrices,
     close,
     async measure(weights) {
@@ -253,6 +279,7 @@ async function languageModel(place: string, folder: string): Promise<Subject> {
     name: 'lm-35m',
     metric: 'perplexity',
     higherIsBetter: false,
+    measuredOn: `${chunks} chunks of 512 tokens`,
     matrices,
     close: () => model.close(),
     async measure(weights) {
