@@ -17,12 +17,13 @@ import {
   storedTotals,
 } from '../../report/index.ts';
 import { elementCount, fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
-import { copyCompanions, type OpenedFolder, openFolderOfWeights } from '../packed/folder-files.ts';
+import { copyCompanions, type OpenedFolder, openFolderOfWeights, readText } from '../packed/folder-files.ts';
 import { storedPlace, storedRecord } from '../packed/stored-output.ts';
 import { TensorSpool } from '../packed/tensor-spool.ts';
 import type { QuantizeOptions } from '../recipe.ts';
 import type { CheckpointTarget, CheckpointTargetName } from './checkpoint-targets.ts';
 import { type ChosenLinears, chooseLinears } from './choose-linears.ts';
+import { quantizationKeys } from './quantization-keys.ts';
 import { refuseOtherOptions } from './refuse-other-options.ts';
 import { replaceMembers } from './replace-members.ts';
 import { checksum, type ExpectedWeight, verifyCheckpoint } from './verify-checkpoint.ts';
@@ -86,18 +87,9 @@ async function planCheckpoint(
   const said = [json.dtype, json.torch_dtype].find((type) => known.includes(type as string));
   const dtype = (said as string | undefined) ?? tensors.get(first)!.type;
   const quantization_config = target.config({ skipped: linears.skipped, dtype });
-  const old = ['quantization_config', 'compression_config'];
-  const text = replaceMembers(await textOf(folder), old, { quantization_config });
+  const before = await readText(folder.siblings, CONFIG);
+  const text = replaceMembers(before, quantizationKeys, { quantization_config });
   return { tensors, linears, dtype, config: new TextEncoder().encode(text) };
-}
-
-async function textOf({ siblings }: OpenedFolder): Promise<string> {
-  const source = await siblings.open(CONFIG);
-  try {
-    return new TextDecoder().decode(await source.read(0, source.size));
-  } finally {
-    await source.close?.();
-  }
 }
 
 async function writeCheckpoint(

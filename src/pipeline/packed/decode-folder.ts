@@ -1,3 +1,4 @@
+import { readableTensors, readJson } from '../../architectures/index.ts';
 import {
   loadQuantized,
   partsOf,
@@ -5,18 +6,27 @@ import {
   type QuantizedEntry,
   readQuantizedEntries,
   type SafetensorsFile,
+  type Siblings,
+  type Staging,
   type TensorSource,
   writeSafetensorsFolder,
 } from '../../files/index.ts';
-import { dequantizeComposite, fromFloat32 } from '../../numerics/index.ts';
+import { dequantizeComposite, fromFloat32, toFloat32 } from '../../numerics/index.ts';
 import type { RunRecord } from '../../report/index.ts';
-import { bytesOf, throwIfAborted } from '../../tensor/index.ts';
+import { bytesOf, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
+import { isQuantized, quantizationKeys } from '../checkpoint/quantization-keys.ts';
+import { replaceMembers } from '../checkpoint/replace-members.ts';
 import type { ConvertOptions } from '../convert.ts';
-import { copyCompanions, openFolderOfWeights } from './folder-files.ts';
+import { copyCompanions, openFolderOfWeights, readText } from './folder-files.ts';
 import type { FolderFloat } from './packed-target.ts';
 import { storedPlace, storedRecord } from './stored-output.ts';
 
-/** A folder of quantized tensors as plain floats: `convert({ to: 'safetensors:float16' })`. */
+const CONFIG = 'config.json';
+
+/**
+ * A folder of quantized tensors as plain floats: `convert({ to: 'safetensors:float16' })`. Ours, and those of
+ * bitsandbytes and of 8-bit floats, whose config.json says so.
+ */
 export async function decodeFolder(
   options: ConvertOptions,
   dtype: FolderFloat,
@@ -29,7 +39,11 @@ export async function decodeFolder(
   const folder = await openFolderOfWeights(options.model);
   const { weights, name } = folder;
   try {
-    const tensors = decodedTensors(weights, name, dtype);
+    const json = await readJson(folder.siblings, CONFIG);
+    const quantized = isQuantized(json);
+    const tensors = quantized
+      ? checkpointFloats(await readableTensors(weights.tensors, json!), weights, dtype)
+      : decodedTensors(weights, name, dtype);
     const place = await storedPlace(options.output, () => ['model.safetensors'], {
       folder: true,
       force: options.force,
@@ -43,7 +57,8 @@ export async function decodeFolder(
         metadata,
         ...(signal && { signal }),
       });
-      const companions = await copyCompanions(folder.siblings, staging);
+      const companions = await copyCompanions(folder.siblings, staging, quantized ? [CONFIG] : []);
+      if (quantized) companions.push(await writePlainConfig(folder.siblings, staging));
       const published = await staging.publish([...companions, ...names]);
       const sizeBytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
       const file = { path: published[companions.length]!, sizeBytes };
@@ -81,6 +96,37 @@ function decodedTensors(weights: SafetensorsFile, file: string, dtype: FolderFlo
     };
   });
   return [...plain, ...decoded];
+}
+
+/** Tensors of other packages: those that were quantized have other types than in the file. */
+function checkpointFloats(
+  readable: ReadonlyMap<string, TensorSource>,
+  { tensors }: SafetensorsFile,
+  dtype: FolderFloat,
+): TensorSource[] {
+  return [...readable.values()].map((tensor) => {
+    if (tensor === tensors.get(tensor.name)) return tensor;
+    const length = tensor.shape.at(-1) ?? 1;
+    return {
+      name: tensor.name,
+      shape: tensor.shape,
+      type: dtype,
+      async read(from, to) {
+        const bytes = (await tensor.read(from, to)).slice();
+        const values = toFloat32(tensorFromBytes('float32', [to - from, length], bytes));
+        return bytesOf(fromFloat32(values, [to - from, length], dtype));
+      },
+    };
+  });
+}
+
+/** config.json for floats. */
+async function writePlainConfig(siblings: Siblings, staging: Staging): Promise<string> {
+  const text = await readText(siblings, CONFIG);
+  const sink = await staging.folder.open(CONFIG);
+  await sink.write(new TextEncoder().encode(replaceMembers(text, quantizationKeys, {})));
+  await sink.commit();
+  return CONFIG;
 }
 
 function sizeOf({ shape, type }: TensorSource): number {

@@ -78,3 +78,13 @@ export async function copyCompanions(
   }
   return copied;
 }
+
+/** A text beside the weights. */
+export async function readText(siblings: Siblings, name: string): Promise<string> {
+  const source = await siblings.open(name);
+  try {
+    return new TextDecoder().decode(await source.read(0, source.size));
+  } finally {
+    await source.close?.();
+  }
+}
