@@ -12,7 +12,10 @@ import { observers } from '../src/calibration/index.ts';
 import { metrics } from '../src/evaluation/index.ts';
 import { staticOperators } from '../src/graph/index.ts';
 import { presets } from '../src/numerics/index.ts';
+import { checkpointTarget } from '../src/pipeline/checkpoint/checkpoint-targets.ts';
 import { parseRecipe } from '../src/pipeline/index.ts';
+import { storedTarget } from '../src/pipeline/packed/packed-target.ts';
+import { isPackedOutput } from '../src/pipeline/packed/quantize-packed.ts';
 
 /** The documentation held to the code: examples compile, commands parse, tables are complete, links lead somewhere. */
 
@@ -101,7 +104,10 @@ describe('commands', () => {
     if (name !== 'quantize' && name !== 'convert') return;
     const recipe = recipeFrom(flags, {});
     if (flags.has('recipe')) recipe.to ??= 'q4';
-    // Throws for names that there are not, of presets and of GGUF file types.
+    // Each throws for names that there are not: of schemes, checkpoints, presets and GGUF file types.
+    const to = [recipe.to].flat().join(',');
+    if (storedTarget(to) || checkpointTarget(to)) return;
+    if (isPackedOutput(flags.text('output'))) recipe.to = to.replace('+rans', '');
     const parsed = parseRecipe(recipe as Parameters<typeof parseRecipe>[0]);
     if (parsed.observer !== undefined) expect(Object.keys(observers)).toContain(parsed.observer);
   });
