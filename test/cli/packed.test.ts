@@ -48,6 +48,20 @@ test('quantize -o model.lowbit: unpacked, the ONNX file of the same scheme witho
   expect(seen.stored!.entropyBits).toBeCloseTo(output!.stored!.entropyBits, 9);
 });
 
+test('a dry run of a conversion plans and writes nothing', async () => {
+  const dry = async (...args: string[]) => {
+    const { code, record, stderr } = await recordOf(['convert', ...args, '--dry-run'], { cwd });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(record.outputs[0]!.status).toBe('planned');
+    return record.outputs[0]!;
+  };
+  const packed = await dry('g.onnx', '--to', 'lowbit', '-o', 'dry.lowbit');
+  expect(packed.notes.join(' ')).toMatch(/tensors of \d+ bytes would be packed/);
+  const back = await dry('g.lowbit', '--to', 'onnx', '-o', 'dry.onnx');
+  expect(back.predictedSizeBytes).toBe(await sizeOf('g.onnx'));
+  expect(existsSync(join(cwd, 'dry.lowbit')) || existsSync(join(cwd, 'dry.onnx'))).toBe(false);
+});
+
 const encoder = join(assets, 'sst2-encoder/model.onnx');
 test.skipIf(!existsSync(encoder))(
   `a real int8 model packed and unpacked${existsSync(encoder) ? '' : ': LOWBIT_ASSETS has no sst2-encoder'}`,
@@ -84,6 +98,11 @@ test.skipIf(!existsSync(checkpoint))(
     expect(seen.stored!.bitsPerWeight).toBeCloseTo(stored.bitsPerWeight, 9);
     expect(seen.stored!.tensors[0]!.as).toBe('nf4/64+double+rans');
 
+    const dry = await recordOf(['convert', 'q', '--to', 'safetensors:float32', '-o', 'f/', '--dry-run'], {
+      cwd,
+    });
+    expect([dry.code, dry.stderr, existsSync(join(cwd, 'f'))]).toEqual([0, '', false]);
+    expect(dry.record.outputs[0]!.predictedSizeBytes).toBeGreaterThan(1e6);
     const back = await recordOf(['convert', 'q', '--to', 'safetensors:float32', '-o', 'f/'], { cwd });
     expect([back.code, back.stderr]).toEqual([0, '']);
     const source = await openSafetensorsFolder((await openFile(join(checkpoint, 'config.json'))).siblings);

@@ -1,9 +1,9 @@
-import { type ByteSink, openPacked } from '../../files/index.ts';
+import { type ByteSink, onnxTensorRanges, openPacked } from '../../files/index.ts';
 import type { RunRecord } from '../../report/index.ts';
 import { fail, throwIfAborted } from '../../tensor/index.ts';
 import type { ConvertOptions } from '../convert.ts';
 import { packModel } from './pack-model.ts';
-import { copyTo, openInput, storedPlace, storedRecord } from './stored-output.ts';
+import { copyTo, openInput, plannedConversion, storedPlace, storedRecord } from './stored-output.ts';
 
 const baseName = (path: string): string => /[^/\\]*$/.exec(path.replace(/[?#].*$/, ''))![0];
 
@@ -17,6 +17,13 @@ export async function convertToLowbit(options: ConvertOptions): Promise<RunRecor
   const name = baseName(source.name) || 'model.onnx';
   const fallback = `${name.replace(/\.onnx$/i, '')}.lowbit`;
   try {
+    if (options.dryRun) {
+      const ranges = await onnxTensorRanges(source);
+      const bytes = ranges.reduce((sum, { length }) => sum + length, 0);
+      const note = `${ranges.length} tensors of ${bytes} bytes would be packed; how small they get is known once they are coded.`;
+      const from = { path: source.name, sizeBytes: source.size };
+      return await storedRecord('convert', from, plannedConversion('lowbit', note), started);
+    }
     const place = await storedPlace(options.output, (file) => [file ?? fallback], {
       folder: false,
       force: options.force,
@@ -61,6 +68,12 @@ export async function convertToOnnx(options: ConvertOptions): Promise<RunRecord>
     if (packed === undefined) return fail('packed/no-model', { file: source.name });
     const [model, ...externals] = packed.files;
     const others = externals.map(({ name }) => name);
+    const total = packed.files.reduce((sum, { size }) => sum + size, 0);
+    const from = { path: source.name, sizeBytes: source.size };
+    if (options.dryRun) {
+      const note = `${[model!.name, ...others].join(', ')} would be unpacked, ${total} bytes.`;
+      return await storedRecord('convert', from, plannedConversion('onnx', note, total), started);
+    }
     const place = await storedPlace(options.output, (file) => [file ?? model!.name, ...others], {
       folder: false,
       force: options.force,
@@ -69,7 +82,6 @@ export async function convertToOnnx(options: ConvertOptions): Promise<RunRecord>
     try {
       emit({ type: 'step', step: 'write' });
       const names = [place.file ?? model!.name, ...others];
-      const total = packed.files.reduce((sum, { size }) => sum + size, 0);
       const sinks: ByteSink[] = [];
       let done = 0;
       for (const [i, file] of packed.files.entries()) {
@@ -87,7 +99,6 @@ export async function convertToOnnx(options: ConvertOptions): Promise<RunRecord>
       const published = await place.staging.publish(names.toReversed());
       const file = { path: published.at(-1)!, sizeBytes: total };
       const stored = { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [file] };
-      const from = { path: source.name, sizeBytes: source.size };
       return await storedRecord('convert', from, { preset: 'onnx', file, stored, notes: [] }, started);
     } finally {
       await place.close();

@@ -19,7 +19,7 @@ import { replaceMembers } from '../checkpoint/replace-members.ts';
 import type { ConvertOptions } from '../convert.ts';
 import { copyCompanions, openFolderOfWeights, readText } from './folder-files.ts';
 import type { FolderFloat } from './packed-target.ts';
-import { storedPlace, storedRecord } from './stored-output.ts';
+import { plannedConversion, storedPlace, storedRecord } from './stored-output.ts';
 
 const CONFIG = 'config.json';
 
@@ -44,6 +44,12 @@ export async function decodeFolder(
     const tensors = quantized
       ? checkpointFloats(await readableTensors(weights.tensors, json!), weights, dtype)
       : decodedTensors(weights, name, dtype);
+    const source = { path: name, sizeBytes: weights.sizeBytes };
+    if (options.dryRun) {
+      const bytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
+      const note = `${tensors.length} tensors would be written, about ${bytes} bytes.`;
+      return await storedRecord('convert', source, plannedConversion(label, note, bytes), started);
+    }
     const place = await storedPlace(options.output, () => ['model.safetensors'], {
       folder: true,
       force: options.force,
@@ -63,7 +69,6 @@ export async function decodeFolder(
       const sizeBytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
       const file = { path: published[companions.length]!, sizeBytes };
       const stored = { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [file] };
-      const source = { path: name, sizeBytes: weights.sizeBytes };
       return await storedRecord('convert', source, { preset: label, file, stored, notes: [] }, started);
     } finally {
       await place.close();

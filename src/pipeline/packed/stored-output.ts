@@ -68,6 +68,15 @@ export async function copyTo(
     await write(await source.read(at, Math.min(pieceBytes, source.size - at)));
 }
 
+/** What a dry run of a conversion says; `sizeBytes` where it is known without the work. */
+export const plannedConversion = (preset: string, note: string, sizeBytes?: number) => ({
+  preset,
+  status: 'planned' as const,
+  ...(sizeBytes !== undefined && { predictedSizeBytes: sizeBytes }),
+  stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [] },
+  notes: [note],
+});
+
 /** The record of a run that made one output. */
 export async function storedRecord(
   command: 'quantize' | 'convert',
