@@ -11,9 +11,12 @@
 export { type ObserverName, observers } from './calibration/index.ts';
 export { type PresetName, presets } from './numerics/index.ts';
 export {
+  type CheckpointTarget,
+  type CheckpointTargetName,
   type CommonOptions,
   type CompareOptions,
   type ConvertOptions,
+  checkpointTargets,
   compare,
   convert,
   type DataInput,

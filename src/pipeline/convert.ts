@@ -2,6 +2,7 @@ import { presets } from '../numerics/index.ts';
 import type { RunRecord } from '../report/index.ts';
 import { fail } from '../tensor/index.ts';
 import { checkOptions } from './check-options.ts';
+import { isCheckpointTarget } from './checkpoint/checkpoint-targets.ts';
 import { isFormatTarget } from './format-target.ts';
 import { ggufTargetOf, isGgufTarget } from './gguf/gguf-target.ts';
 import { quantizeGguf } from './gguf/quantize-gguf.ts';
@@ -40,7 +41,8 @@ function refuseOthers(names: readonly string[]): void {
   const got = names.map((name) => name.trim()).find((name) => name !== '' && !isGgufTarget(name));
   if (got === undefined) return;
   const gguf = ggufTargetOf(got);
-  if (gguf === undefined && (Object.hasOwn(presets, got) || isFormatTarget(got))) {
+  const quantized = Object.hasOwn(presets, got) || isFormatTarget(got) || isCheckpointTarget(got);
+  if (gguf === undefined && quantized) {
     const wanted = `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
     fail('recipe/invalid', {
       problems: [`to: ${got} is made by quantize, and is no file to convert to; wanted ${wanted}`],

@@ -1,5 +1,10 @@
 /** Recipe in, record out. */
 
+export {
+  type CheckpointTarget,
+  type CheckpointTargetName,
+  checkpointTargets,
+} from './checkpoint/checkpoint-targets.ts';
 export { type ConvertOptions, convert } from './convert.ts';
 export { type DistributionOptions, distribution } from './distribution.ts';
 export { compare, evaluate } from './evaluate.ts';

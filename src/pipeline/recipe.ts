@@ -53,7 +53,7 @@ export const recipeSchema = z.strictObject({
   to: z
     .union([z.string(), z.array(z.string()).min(1)])
     .describe(
-      'Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, ..., format:nf4/64, format:int5/128, ..., gguf:Q4_K_M, gguf:Q8_0, ...',
+      'Preset or presets by name: int8, uint8, int8-dynamic, fp16, q4, ..., format:nf4/64, format:int5/128, ..., gguf:Q4_K_M, gguf:Q8_0, ..., bnb:nf4, fp8:block, ...',
     ),
   form: z
     .enum(['qdq', 'qoperator'])

@@ -1,3 +1,4 @@
+import { type CheckpointTarget, checkpointTargets } from 'lowbit';
 import { bitsPerWeight, blockFormats, type FileType, fileTypes, type Preset, presets } from 'lowbit/numerics';
 import { textTable, wrap } from 'lowbit/report';
 import type { Command } from '../command.ts';
@@ -27,8 +28,17 @@ export const presetsCommand: Command = {
         description,
       }),
     );
+    const folders = Object.entries(checkpointTargets as Readonly<Record<string, CheckpointTarget>>).map(
+      ([name, { description, loadedBy, bitsPerWeight }]) => ({
+        name,
+        kind: 'checkpoint',
+        bitsPerWeight,
+        loadedBy,
+        description,
+      }),
+    );
     if (terminal.json) {
-      terminal.printJson([...rows, copy, ...files]);
+      terminal.printJson([...rows, copy, ...files, ...folders]);
       return 0;
     }
     type Row = (typeof rows)[number];
@@ -50,9 +60,19 @@ export const presetsCommand: Command = {
       { title: 'bits', align: 'right' as const, cell: (f: File) => f.bitsPerWeight?.toFixed(2) ?? '' },
       { title: '', cell: (f: File) => f.description },
     ];
-    terminal.print(
-      `${[head, ...described, '', ...textTable<File>(fileColumns, [copy, ...files])].join('\n')}\n`,
-    );
+    type Folder = (typeof folders)[number];
+    const folderColumns = [
+      { title: 'checkpoint', cell: (f: Folder) => f.name },
+      { title: 'bits', align: 'right' as const, cell: (f: Folder) => f.bitsPerWeight.toFixed(2) },
+      { title: 'loaded by', cell: (f: Folder) => f.loadedBy },
+    ];
+    const [folderHead = '', ...folderLines] = textTable(folderColumns, folders);
+    const checkpoints = folderLines.flatMap((line, i) => [
+      line,
+      ...wrap(`    ${folders[i]!.description}`, terminal.width, '    '),
+    ]);
+    const gguf = textTable<File>(fileColumns, [copy, ...files]);
+    terminal.print(`${[head, ...described, '', ...gguf, '', folderHead, ...checkpoints].join('\n')}\n`);
     return 0;
   },
 };

@@ -49,6 +49,8 @@ export const quantizeCommand: Command = {
     'lowbit quantize model.onnx --to int8 --calibrate data/ --dry-run',
     'lowbit quantize model.onnx --to format:kmeans4/channel+rans -o model.lowbit',
     'lowbit quantize ./checkpoint --to safetensors:nf4/64+rans -o out/',
+    'lowbit quantize ./checkpoint --to bnb:nf4-double -o checkpoint-nf4/',
+    'lowbit quantize ./checkpoint --to fp8:block -o checkpoint-fp8/',
     'lowbit quantize ./checkpoint --to gguf:Q4_K_M -o model.Q4_K_M.gguf',
     'lowbit quantize model.f16.gguf --to gguf:IQ4_XS,gguf:Q6_K --imatrix imatrix.gguf -o out/',
     'lowbit quantize model.f16.gguf --to gguf:Q3_K_M --tensor-type ffn_down=q5_k --search reference',

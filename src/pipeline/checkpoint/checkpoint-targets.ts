@@ -149,9 +149,7 @@ export function checkpointTarget(
   if (!names.some(isCheckpointTarget)) return undefined;
   if (names.length > 1)
     fail('recipe/invalid', {
-      problems: [
-        `to: ${names.join(', ')}: folders of ${names.find(isCheckpointTarget)} are made one in a run`,
-      ],
+      problems: [`to: ${names.join(', ')}: ${names.find(isCheckpointTarget)} is made in a run of its own`],
     });
   const label = names[0]!.toLowerCase();
   const known = Object.keys(checkpointTargets) as CheckpointTargetName[];

@@ -20,6 +20,7 @@ import {
   type WeightsSummary,
 } from '../../report/index.ts';
 import { elementCount, fail } from '../../tensor/index.ts';
+import { inspectCheckpoint } from '../checkpoint/inspect-checkpoint.ts';
 import { readCompanion } from '../layout.ts';
 import { inspectQuantized } from '../packed/inspect-stored.ts';
 import { typeLabel } from './gguf-record.ts';
@@ -125,18 +126,23 @@ async function inspectLlama2c(source: ByteSource): Promise<WeightsSummary> {
 async function inspectFolder(name: string, siblings: Siblings): Promise<WeightsSummary> {
   const weights = await openSafetensorsFolder(siblings);
   const { tensors, sizeBytes, shards, close } = weights;
-  await close();
-  const stored = inspectQuantized(weights, name);
   const config = await readConfig(siblings);
+  const checkpoint = await inspectCheckpoint(weights, config, name).finally(close);
+  const stored = inspectQuantized(weights, name) ?? checkpoint?.stored;
   const { architectures, model_type } = config;
   const architecture = Array.isArray(architectures) ? architectures[0] : model_type;
   const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  const content = contentOf([...tensors.values()]);
   return {
     container: 'safetensors',
     file: { path: name, sizeBytes },
     files: shards,
     architecture: typeof architecture === 'string' ? architecture : '',
-    ...contentOf([...tensors.values()]),
+    ...content,
+    ...(checkpoint && {
+      parameters: checkpoint.parameters,
+      bitsPerWeight: (8 * content.weightBytes) / checkpoint.parameters,
+    }),
     metadata: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])),
     ...(stored && { stored }),
   };
