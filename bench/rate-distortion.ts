@@ -251,6 +251,7 @@ async function network(model: BenchModel, folder: string): Promise<Subject> {
       const { baseline } = await evaluate({
         model: join(folder, file),
         data,
+        threads: 1,
         measure: { runs: 0, memory: false, samples: SAMPLES },
       });
       return baseline!.metrics[0]!.value;
