@@ -10,6 +10,7 @@ export { dequantizeComposite } from './composite/dequantize-composite.ts';
 export * from './composite/quantize-composite.ts';
 export { decodeScales } from './composite/quantize-scales.ts';
 export { codeCount, encodedTiles } from './encoded-tiles.ts';
+export * from './entropy/crc32.ts';
 export * from './entropy/entropy-decode.ts';
 export {
   type ElementBytes,

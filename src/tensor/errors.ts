@@ -168,6 +168,7 @@ export interface ErrorDetails {
   'packed/malformed': { file: string; what: string };
   'packed/no-model': { file: string };
   'packed/version': { file: string; got: string; known: number };
+  'quantized/damaged': { file: string; tensor: string; part: string };
   'quantized/not-writable': { tensor: string; why: string };
   'quantized/tensor': { file: string; tensor: string; what: string };
   'quantized/version': { file: string; got: string; known: number };
@@ -484,6 +485,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `${d.file} is a safetensors file without a packed model: it cannot be unpacked. Pack one with: lowbit convert model.onnx --to lowbit.`,
   'packed/version': (d) =>
     `${d.file} is a .lowbit file of version ${d.got}, and this lowbit knows version ${d.known}. Use the lowbit that wrote it, or a newer one.`,
+  'quantized/damaged': (d) =>
+    `${d.file}: the part '${d.part}' of the quantized tensor '${d.tensor}' is damaged: its CRC-32 is not the one that was written. Get the file again, or quantize the model again.`,
   'quantized/not-writable': (d) => `The quantized tensor '${d.tensor}' cannot be written: ${d.why}.`,
   'quantized/tensor': (d) =>
     `${d.file}: the quantized tensor '${d.tensor}' is not stored as its description says: ${d.what}. Get the file again, or quantize the model again.`,

@@ -1,10 +1,16 @@
-import { type EntropyStream, openEntropyStream } from '../../numerics/index.ts';
+import { crc32, type EntropyStream, openEntropyStream } from '../../numerics/index.ts';
 import { fail } from '../../tensor/index.ts';
 import type { ByteSource, Siblings } from '../bytes.ts';
 import { safeLocation } from '../safe-location.ts';
 import { openSafetensors, type SafetensorsFile } from '../safetensors/open-safetensors.ts';
 import { rowCountOf, type TensorSource } from '../tensor-source.ts';
-import { PACKED_KEY, type PackedFile, readPackedDescription } from './packed-description.ts';
+import {
+  CHECKED_BYTES,
+  PACKED_KEY,
+  type PackedFile,
+  type PackedPart,
+  readPackedDescription,
+} from './packed-description.ts';
 
 /** A container of files, opened: each reads as if it lay there by itself. */
 export interface PackedModel {
@@ -55,8 +61,9 @@ function packedSource(file: PackedFile, container: SafetensorsFile, source: Byte
   const tensorOf = (tensor: string) =>
     container.tensors.get(tensor) ?? refuse(`the tensor '${tensor}' of '${name}' is missing`);
   const held = holdOne();
+  const piece: HeldPiece = {};
   const partBytes = file.parts.reduce((sum, { length }) => sum + length, 0);
-  const rest = readerOf(tensorOf(file.rest.tensor), sizeBytes - partBytes, file.rest.coded, held, refuse);
+  const rest = readerOf(tensorOf(file.rest.tensor), sizeBytes - partBytes, file.rest, held, piece, refuse);
   const runs: Run[] = [];
   let restAt = 0;
   let at = 0;
@@ -67,9 +74,10 @@ function packedSource(file: PackedFile, container: SafetensorsFile, source: Byte
     restAt += end - at;
     at = end;
   };
-  for (const { tensor, offset, length, coded } of file.parts) {
+  for (const part of file.parts) {
+    const { tensor, offset, length } = part;
     between(offset);
-    const read = readerOf(tensorOf(tensor), length, coded, held, refuse);
+    const read = readerOf(tensorOf(tensor), length, part, held, piece, refuse);
     runs.push({ start: offset, end: offset + length, read: (from, to) => read(from - offset, to - offset) });
     at = offset + length;
   }
@@ -118,8 +126,9 @@ function holdOne(): Hold {
 function readerOf(
   tensor: TensorSource,
   length: number,
-  coded: 1 | 2 | 4 | 8 | undefined,
+  { coded, crc32: checksums }: Pick<PackedPart, 'coded' | 'crc32'>,
   hold: Hold,
+  held: HeldPiece,
   refuse: (what: string) => never,
 ): (from: number, to: number) => Promise<Uint8Array> {
   const pieces = tensor.pieces!(0, rowCountOf(tensor.shape));
@@ -128,7 +137,9 @@ function readerOf(
   if (coded === undefined) {
     if (stored !== length)
       refuse(`the tensor '${tensor.name}' has ${stored} bytes, where ${length} are wanted`);
-    return (from, to) => source.read(offset + from, to - from);
+    return checkedReader({ source, offset, length, checksums: checksums ?? [], held }, (at) =>
+      refuse(`bytes ${at} and on of '${tensor.name}' are damaged: their CRC-32 is another`),
+    );
   }
   return async (from, to) => {
     const stream = await hold(tensor, async () =>
@@ -141,5 +152,44 @@ function readerOf(
     const first = Math.floor(from / coded);
     const bytes = await stream.decode(first, Math.ceil(to / coded));
     return bytes.subarray(from - first * coded, to - first * coded);
+  };
+}
+
+/** The piece of a file that was read last, by where it begins in the container. */
+interface HeldPiece {
+  at?: number;
+  bytes?: Uint8Array;
+}
+
+interface CheckedBytes {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+  readonly checksums: readonly number[];
+  /** One for all readers of a file. */
+  readonly held: HeldPiece;
+}
+
+/** Reads bytes that are stored as they are, whole pieces of one checksum each; the piece read last is held. */
+function checkedReader(
+  { source, offset, length, checksums, held }: CheckedBytes,
+  refuse: (at: number) => never,
+): (from: number, to: number) => Promise<Uint8Array> {
+  const pieceOf = async (piece: number): Promise<Uint8Array> => {
+    const at = piece * CHECKED_BYTES;
+    if (held.bytes && held.at === offset + at) return held.bytes;
+    const bytes = await source.read(offset + at, Math.min(CHECKED_BYTES, length - at));
+    if (crc32(bytes) !== checksums[piece]) refuse(at);
+    Object.assign(held, { at: offset + at, bytes });
+    return bytes;
+  };
+  return async (from, to) => {
+    const out = new Uint8Array(to - from);
+    for (let piece = Math.floor(from / CHECKED_BYTES); piece * CHECKED_BYTES < to; piece++) {
+      const at = piece * CHECKED_BYTES;
+      const bytes = await pieceOf(piece);
+      out.set(bytes.subarray(Math.max(0, from - at), to - at), Math.max(from, at) - from);
+    }
+    return out;
   };
 }

@@ -1,5 +1,6 @@
 import {
   countBytes,
+  crc32,
   type ElementBytes,
   entropyBits,
   entropyEncodeBytes,
@@ -14,6 +15,7 @@ import { safetensorsTypeOf } from '../safetensors/dtype-names.ts';
 import { storedBytes } from '../stored-size.ts';
 import type { TensorSource } from '../tensor-source.ts';
 import {
+  CHECKED_BYTES,
   PACKED_VERSION,
   type PackedDescription,
   type PackedFile,
@@ -84,7 +86,8 @@ export async function packFiles(
     const smaller = coded.bytes.length < bytes.length;
     if (smaller) await spool({ name, shape: [coded.bytes.length], type: 'uint8' }, coded.bytes);
     else await spool({ name, ...plain }, bytes);
-    return { coded, smaller, sizeBytes: smaller ? coded.bytes.length : bytes.length };
+    const how = smaller ? { coded: width } : { crc32: checksumsOf(bytes) };
+    return { coded, how, sizeBytes: smaller ? coded.bytes.length : bytes.length };
   };
   for (const { name: file, source, ranges } of files) {
     const parts: PackedPart[] = [];
@@ -104,11 +107,11 @@ export async function packFiles(
       const bytes = await source.read(range.offset, range.length);
       const tensor = unique(range.tensor || 'tensor', names);
       const width = widthOf(range);
-      const { coded, smaller, sizeBytes } = await put(tensor, plainOf(range), bytes, width);
+      const { coded, how, sizeBytes } = await put(tensor, plainOf(range), bytes, width);
       const { offset, length } = range;
       const told = reportOf(range, bytes, sizeBytes, coded.entropyBits);
       const { dtype, dims, entropyBits: entropy } = told;
-      parts.push({ tensor, offset, length, ...(smaller && { coded: width }), dtype, dims, entropy });
+      parts.push({ tensor, offset, length, ...how, dtype, dims, entropy });
       report.push(told);
       at += length;
       options.onBytes?.(length);
@@ -116,12 +119,12 @@ export async function packFiles(
     await keepUntil(source.size);
     const tensor = unique(`lowbit.rest.${described.length}`, names);
     const rest = concatenate(gaps, gapBytes);
-    const { smaller } = await put(tensor, { shape: [rest.length], type: 'uint8' }, rest, 1);
+    const { how } = await put(tensor, { shape: [rest.length], type: 'uint8' }, rest, 1);
     options.onBytes?.(rest.length);
     described.push({
       name: file,
       sizeBytes: source.size,
-      rest: { tensor, ...(smaller && { coded: 1 as const }) },
+      rest: { tensor, ...(how as Pick<PackedFile['rest'], 'coded' | 'crc32'>) },
       parts,
     });
   }
@@ -130,6 +133,13 @@ export async function packFiles(
     tensors: (source) => spooled.map((spec) => fileTensor({ ...spec, source })),
     report,
   };
+}
+
+/** One for every `CHECKED_BYTES`. */
+function checksumsOf(bytes: Uint8Array): number[] {
+  return Array.from({ length: Math.ceil(bytes.length / CHECKED_BYTES) }, (_, i) =>
+    crc32(bytes.subarray(i * CHECKED_BYTES, (i + 1) * CHECKED_BYTES)),
+  );
 }
 
 /** Large ranges inside the file that do not overlap, in order. */

@@ -5,6 +5,8 @@ import { duplicateKey } from '../duplicate-key.ts';
 export const PACKED_KEY = 'lowbit.files';
 /** Files of a later version are refused. */
 export const PACKED_VERSION = 1;
+/** Bytes that one checksum is of, where they are stored as they are. */
+export const CHECKED_BYTES = 2 ** 20;
 
 /** A run of bytes of a packed file that is a tensor of its own. */
 export interface PackedPart {
@@ -14,6 +16,8 @@ export interface PackedPart {
   readonly length: number;
   /** Bytes of one element where the tensor is an entropy-coded stream of them; absent where it is the bytes. */
   readonly coded?: 1 | 2 | 4 | 8;
+  /** CRC-32 of every `CHECKED_BYTES` of the bytes; absent where they are a stream, which has its own. */
+  readonly crc32?: readonly number[];
   /** For reports: element type and shape, and the entropy of the elements in bits, which no static table beats. */
   readonly dtype?: string;
   readonly dims?: readonly number[];
@@ -24,7 +28,7 @@ export interface PackedPart {
 export interface PackedFile {
   readonly name: string;
   readonly sizeBytes: number;
-  readonly rest: { readonly tensor: string; readonly coded?: 1 };
+  readonly rest: { readonly tensor: string; readonly coded?: 1; readonly crc32?: readonly number[] };
   readonly parts: readonly PackedPart[];
 }
 
@@ -80,12 +84,23 @@ function readFile(given: unknown, refuse: (what: string) => never): PackedFile {
       return refuse(
         `tensor ${i} of '${name}' is said to be bytes ${offset} to ${offset + length} of ${sizeBytes}`,
       );
+    if (!isChecked(part as unknown as PackedPart, length))
+      return refuse(`the checksums of tensor ${i} of '${name}' are not given`);
     end = offset + length;
   }
+  const partBytes = (parts as PackedPart[]).reduce((sum, { length }) => sum + length, 0);
+  if (!isChecked(rest as unknown as PackedFile['rest'], sizeBytes - partBytes))
+    return refuse(`the checksums of the bytes between the tensors of '${name}' are not given`);
   return { name, sizeBytes, rest: rest as PackedFile['rest'], parts: parts as PackedPart[] };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Whether every piece of bytes that are no stream has a checksum. */
+const isChecked = ({ coded, crc32 }: Pick<PackedPart, 'coded' | 'crc32'>, length: number): boolean =>
+  coded !== undefined
+    ? crc32 === undefined
+    : Array.isArray(crc32) && crc32.every(isSize) && crc32.length === Math.ceil(length / CHECKED_BYTES);
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

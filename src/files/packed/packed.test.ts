@@ -94,6 +94,38 @@ test('a safetensors file that holds no files', async () => {
 // biome-ignore lint/suspicious/noExplicitAny: descriptions that no type allows are what is tested
 type Loose = any;
 
+test('one bit turned in anything stored is told: coded, as it is, between tensors', async () => {
+  const noise = new Uint8Array(1_700_000);
+  let state = 1;
+  for (let i = 0; i < noise.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    noise[i] = state >>> 24;
+  }
+  const inside = [...ranges.slice(0, 1), range('as it is', 400_000, 1_200_000, 'float32')];
+  noise.set(bytes.subarray(0, 100_000));
+  const files = [{ name: 'm.onnx', source: memorySource(noise, 'm.onnx'), ranges: inside }];
+  const container = await pack(files);
+  const opened = (await openPacked(memorySource(container, 'a.lowbit')))!;
+  const [model] = opened.described;
+  expect([...model!.parts, model!.rest].map(({ coded }) => coded)).toEqual([1, undefined, 1]);
+  expect(Buffer.compare(await opened.files[0]!.read(0, noise.length), noise)).toBe(0);
+  const whole = container.length;
+  const first = 8 + new DataView(container.buffer, container.byteOffset).getUint32(0, true);
+  for (let i = 0; i < 24; i++) {
+    const at = first + Math.floor((i * (whole - 1 - first)) / 23);
+    container[at]! ^= 1 << (i % 8);
+    const damaged = (await openPacked(memorySource(container, 'a.lowbit')))!.files[0]!;
+    const error = await damaged.read(0, noise.length).then(
+      () => undefined,
+      (e: LowbitError) => e,
+    );
+    expect(error?.code, `byte ${at} of ${whole}`).toMatch(/^(packed\/malformed|entropy\/stream)$/);
+    if (error?.code === 'packed/malformed')
+      expect(error.message).toMatch(/bytes \d+ and on of 'as it is' are damaged: their CRC-32 is another/);
+    container[at]! ^= 1 << (i % 8);
+  }
+});
+
 describe('hostile containers', () => {
   const refusal = async (change: (description: Loose) => unknown): Promise<LowbitError> => {
     const container = await pack([{ name: 'm.onnx', source: memorySource(bytes, 'm.onnx'), ranges }]);
@@ -145,7 +177,7 @@ describe('hostile containers', () => {
     [
       'a stream said to be bytes',
       (d) => void delete d.files[0].parts[0].coded,
-      'bytes, where 40001 are wanted',
+      'the checksums of tensor 0 of',
     ],
     ['no rest', (d) => void delete d.files[0].rest, 'it does not say where the bytes between'],
   ])('%s', async (_, change, said) => {

@@ -1,6 +1,7 @@
 import {
   type Codes,
   type CompositeTensor,
+  crc32,
   type DoubleQuantization,
   decodeScales,
   entropyDecode,
@@ -26,8 +27,8 @@ const MOST_CODES_PER_BYTE = 2048;
 
 /**
  * Reads a quantized tensor back: exactly what was stored. Every part is held against the shape and the scheme before
- * its bytes are read.
- * @throws quantized/tensor when a part is missing, has another type or size, or means nothing; entropy/stream
+ * its bytes are read, and its bytes against their checksum.
+ * @throws quantized/tensor when a part is missing, has another type or size, or means nothing; entropy/stream; quantized/damaged
  */
 export async function loadQuantized(
   name: string,
@@ -37,7 +38,7 @@ export async function loadQuantized(
 ): Promise<CompositeTensor> {
   const { scheme } = schemeOf(entry);
   const { double, outliers, lowRank, ...plain } = scheme;
-  const parts = new Parts(name, tensors, file);
+  const parts = new Parts(name, tensors, file, entry.crc32);
   const scales = double && (await loadScales(parts, entry, plain, double));
   const base = await loadPlain(
     parts,
@@ -194,9 +195,16 @@ class Parts {
   readonly name: string;
   readonly #tensors: ReadonlyMap<string, TensorSource>;
   readonly #file: string;
+  readonly #checksums: Readonly<Record<string, number>>;
 
-  constructor(name: string, tensors: ReadonlyMap<string, TensorSource>, file: string) {
+  constructor(
+    name: string,
+    tensors: ReadonlyMap<string, TensorSource>,
+    file: string,
+    checksums: Readonly<Record<string, number>>,
+  ) {
     this.name = name;
+    this.#checksums = checksums;
     this.#tensors = tensors;
     this.#file = file;
   }
@@ -232,7 +240,15 @@ class Parts {
       const wanted = `${typeof dtype === 'string' ? dtype : dtype.join(' or ')} [${shape.join(', ')}]`;
       return this.refuse(`'${suffix}' is ${part.type} [${part.shape.join(', ')}], where ${wanted} is wanted`);
     }
-    return tensorFromBytes(type, shape, (await part.read(0, rowCountOf(shape))).slice());
+    const bytes = (await part.read(0, rowCountOf(shape))).slice();
+    // A stream is held against the checksums in it while it is decoded.
+    if (!suffix.endsWith(partNames.codedCodes)) {
+      const wanted = Object.hasOwn(this.#checksums, suffix) ? this.#checksums[suffix] : undefined;
+      if (wanted === undefined) return this.refuse(`the checksum of its part '${suffix}' is not given`);
+      if (crc32(bytes) !== wanted)
+        fail('quantized/damaged', { file: this.#file, tensor: this.name, part: suffix });
+    }
+    return tensorFromBytes(type, shape, bytes);
   }
 
   #of(suffix: string): TensorSource {

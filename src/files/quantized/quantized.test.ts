@@ -13,7 +13,7 @@ import { memorySource } from '../memory-source.ts';
 import { memoryTensor } from '../memory-tensor.ts';
 import { openSafetensors } from '../safetensors/open-safetensors.ts';
 import { writeSafetensors } from '../safetensors/write-safetensors.ts';
-import type { TensorSource } from '../tensor-source.ts';
+import { rowCountOf, type TensorSource } from '../tensor-source.ts';
 import { loadQuantized, partsOf } from './load-quantized.ts';
 import { readQuantizedEntries } from './read-entries.ts';
 import { storeQuantized } from './store-quantized.ts';
@@ -102,6 +102,12 @@ describe('what is stored comes back exactly', () => {
   });
 });
 
+/** A part of a file whose bytes are others. */
+const flipped = (part: TensorSource, bytes: Uint8Array): TensorSource => ({
+  ...part,
+  read: async () => bytes,
+});
+
 describe('hostile files', () => {
   const scheme = 'nf4/8+double+outliers=0.5%+lowrank=2+rans';
   const stored = (async () => {
@@ -185,6 +191,41 @@ describe('hostile files', () => {
     expect(parts.map(({ name }) => name)).toContain('w.codes.rans');
     const error = await refusal(() => [{ ...entry, scheme: 'int4/tensor+rans' }, [...parts]]);
     expect(error.message).toMatch(/its code \d+ is -?\d+, where -8 to 7 can be/);
+  });
+
+  test.each([
+    'int4/tensor',
+    'int4/tensor+rans',
+    'nf4/8+double+outliers=0.5%+lowrank=2+rans',
+    'kmeans4/channel',
+    'mxint8',
+    'uint4/16:asymmetric,zero=real',
+  ])('one bit turned in any part is told: %s', async (text) => {
+    const q = await quantizeComposite(weight(5), dims, schemeAt(parseScheme(text), axes));
+    const { entry, parts } = await storeQuantized('w', q, { scheme: text, axes });
+    const file = await fileOf(parts, { w: entry });
+    for (const { name, shape, type, read } of parts) {
+      const bytes = await read(0, rowCountOf(shape));
+      for (let at = 0; at < bytes.length; at += 1 + Math.floor(bytes.length / 40)) {
+        const damaged = bytes.slice();
+        damaged[at]! ^= 1 << (at % 8);
+        const tensors = new Map(file.tensors).set(name, flipped(file.tensors.get(name)!, damaged));
+        const error = await loadQuantized('w', entry, tensors, 'm.safetensors').catch((e) => e);
+        expect(error.code, `${type} ${name}, byte ${at}`).toMatch(/^(quantized\/damaged|entropy\/stream)$/);
+        if (name === 'w.scale')
+          expect(error.message).toBe(
+            "m.safetensors: the part '.scale' of the quantized tensor 'w' is damaged: its CRC-32 is not the one that was written. Get the file again, or quantize the model again.",
+          );
+      }
+    }
+  });
+
+  test('a part without a checksum', async () => {
+    const error = await refusal(({ crc32, ...entry }, parts) => {
+      const { '.scale.codes': _, '.scale.scale': __, ...others } = crc32;
+      return [{ ...entry, crc32: others }, parts];
+    });
+    expect(error.message).toMatch(/the checksum of its part '\.scale\.(codes|scale)' is not given/);
   });
 
   test('a later version', async () => {

@@ -40,7 +40,7 @@ export function readQuantizedEntries(
 
 function readEntry(entry: unknown, refuse: (what: string, cause?: unknown) => never): QuantizedEntry {
   if (!isRecord(entry)) return refuse('its description is no object');
-  const { scheme, axes, dims, mean, tensorScale, entropy, ...more } = entry;
+  const { scheme, axes, dims, mean, tensorScale, entropy, crc32, ...more } = entry;
   const unknown = Object.keys(more)[0];
   if (unknown !== undefined) return refuse(`'${unknown}' of its description is not known`);
   if (typeof scheme !== 'string') return refuse('it has no scheme');
@@ -53,6 +53,8 @@ function readEntry(entry: unknown, refuse: (what: string, cause?: unknown) => ne
   if (tensorScale !== undefined && !Number.isFinite(tensorScale))
     return refuse(`the scale of the tensor is ${String(tensorScale)}`);
   if (entropy !== undefined && !Number.isFinite(entropy)) return refuse(`its entropy is ${String(entropy)}`);
+  if (!isRecord(crc32) || !isCounts(Object.values(crc32)))
+    return refuse('it does not give the checksums of its parts');
   const read = {
     scheme,
     axes: { channel: axes.channel as number, group: axes.group as number },
@@ -60,6 +62,7 @@ function readEntry(entry: unknown, refuse: (what: string, cause?: unknown) => ne
     ...(mean !== undefined && { mean: mean as number }),
     ...(tensorScale !== undefined && { tensorScale: tensorScale as number }),
     ...(entropy !== undefined && { entropy: entropy as number }),
+    crc32: crc32 as Readonly<Record<string, number>>,
   };
   try {
     checkGranularity(schemeOf(read).scheme.granularity, dims);

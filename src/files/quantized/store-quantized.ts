@@ -1,6 +1,7 @@
 import {
   type CompositeTensor,
   countCodes,
+  crc32,
   type EntropyCoded,
   entropyBits,
   entropyEncode,
@@ -60,10 +61,12 @@ export async function storeQuantized(
     fail('quantized/not-writable', { tensor: name, why });
   }
   const parts: TensorSource[] = [];
+  const checksums: Record<string, number> = {};
   let sizeBytes = 0;
   const add = (suffix: string, dtype: DType, dims: readonly number[], data: ArrayBufferView) => {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     sizeBytes += bytes.length;
+    if (!suffix.endsWith(partNames.codedCodes)) checksums[suffix] = crc32(bytes);
     parts.push(memoryTensor(name + suffix, dims, dtype, bytes));
   };
   const coded = await addPlain(base, add, request.entropy, '', scales === undefined);
@@ -86,6 +89,7 @@ export async function storeQuantized(
       ...(scales && { mean: scales.mean }),
       ...(base.tensorScale !== undefined && { tensorScale: base.tensorScale }),
       entropy: coded.entropyBitsPerCode,
+      crc32: checksums,
     },
     parts,
     sizes: { values, sizeBytes, bitsPerWeight: values === 0 ? 0 : (8 * sizeBytes) / values, ...coded },

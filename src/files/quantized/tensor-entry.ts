@@ -19,6 +19,8 @@ export interface QuantizedEntry {
   readonly tensorScale?: number;
   /** For reports: bits per code that no static table beats. */
   readonly entropy?: number;
+  /** CRC-32 of the bytes of each part, by what follows the name: '.scale'. Streams have their own. */
+  readonly crc32: Readonly<Record<string, number>>;
 }
 
 /** The text under the key. */

@@ -1,7 +1,9 @@
 import { type RansTable, ransChunk, ransHeadBytes } from '../../kernels/index.ts';
 import { fail } from '../../tensor/index.ts';
+import { crc32 } from './crc32.ts';
 import {
   type ElementBytes,
+  headChecksumAt,
   planeModes,
   ransKernel,
   streamHeadBytes,
@@ -18,10 +20,12 @@ export interface EntropyExpected {
   readonly name?: string;
 }
 
-/** Where the chunks of one plane lie. */
-type Plane =
-  | { readonly mode: 'raw'; readonly start: number }
-  | { readonly mode: 'rans'; readonly table: RansTable; readonly starts: readonly number[] };
+/** Where the chunks of one plane lie, [chunks + 1], and their checksums; they are raw where there is no table. */
+interface Plane {
+  readonly table?: RansTable;
+  readonly starts: readonly number[];
+  readonly checksums: readonly number[];
+}
 
 /** A stream whose description was checked against its length: any range of elements decodes alone. */
 export interface EntropyStream {
@@ -30,7 +34,7 @@ export interface EntropyStream {
   readonly chunk: number;
   /**
    * The elements [from, to) as bytes.
-   * @throws entropy/stream when a chunk is damaged
+   * @throws entropy/stream when a chunk is damaged, by its checksum
    */
   decode(from: number, to: number): Promise<Uint8Array>;
 }
@@ -58,15 +62,19 @@ export function openEntropyStream(bytes: Uint8Array, expected: EntropyExpected):
       const out = new Uint8Array((to - from) * elementBytes);
       const decoded = new Uint8Array(Math.min(ransChunk, count));
       for (const [p, plane] of planes.entries()) {
-        if (plane.mode === 'raw') {
-          spread(bytes.subarray(plane.start + from, plane.start + to), out, 0, elementBytes, p);
-          continue;
-        }
-        rans.load(plane.table);
+        if (plane.table) rans.load(plane.table);
         for (let c = Math.floor(from / ransChunk); c * ransChunk < to; c++) {
           const first = c * ransChunk;
-          const codes = decoded.subarray(0, Math.min(ransChunk, count - first));
-          if (!rans.decode(bytes.subarray(plane.starts[c]!, plane.starts[c + 1]!), codes)) {
+          const chunk = bytes.subarray(plane.starts[c]!, plane.starts[c + 1]!);
+          const got = crc32(chunk);
+          const wanted = plane.checksums[c]!;
+          if (got !== wanted) {
+            refuse(
+              `chunk ${c} of plane ${p} is damaged: its CRC-32 is ${hex(got)}, where ${hex(wanted)} is wanted`,
+            );
+          }
+          const codes = plane.table ? decoded.subarray(0, Math.min(ransChunk, count - first)) : chunk;
+          if (plane.table && !rans.decode(chunk, codes)) {
             refuse(`chunk ${c} of plane ${p} is damaged`);
           }
           const part = codes.subarray(Math.max(0, from - first), to - first);
@@ -77,6 +85,8 @@ export function openEntropyStream(bytes: Uint8Array, expected: EntropyExpected):
     },
   };
 }
+
+const hex = (crc: number): string => crc.toString(16).padStart(8, '0');
 
 /** Puts the bytes of one plane where they belong, from element `at` on. */
 function spread(plane: Uint8Array, out: Uint8Array, at: number, elementBytes: number, p: number): void {
@@ -103,7 +113,11 @@ function readPlanes(
   const got = view.getBigUint64(8, true);
   if (got !== BigInt(count)) return refuse(`it has ${got} elements, where ${count} are expected`);
   const headEnd = view.getUint32(16, true);
-  if (headEnd > bytes.length) return refuse('it ends before its first chunk');
+  if (headEnd < streamHeadBytes || headEnd > bytes.length) return refuse('it ends before its first chunk');
+  const head = bytes.slice(0, headEnd);
+  head.fill(0, headChecksumAt, headChecksumAt + 4);
+  if (crc32(head) !== view.getUint32(headChecksumAt, true))
+    return refuse('the CRC-32 of its description is another');
 
   const chunks = Math.ceil(count / ransChunk);
   const planes: Plane[] = [];
@@ -111,27 +125,31 @@ function readPlanes(
   let body = headEnd;
   for (let p = 0; p < elementBytes; p++) {
     const mode = at < headEnd ? bytes[at++] : undefined;
-    if (mode === planeModes.raw) {
-      planes.push({ mode: 'raw', start: body });
-      body += count;
-      continue;
-    }
-    if (mode !== planeModes.rans) return refuse(`plane ${p} is stored in a way that is not known`);
-    const read = readTable(bytes.subarray(0, headEnd), at);
+    if (mode !== planeModes.raw && mode !== planeModes.rans)
+      return refuse(`plane ${p} is stored in a way that is not known`);
+    const read = mode === planeModes.rans ? readTable(head, at) : { table: undefined, end: at };
     if ('why' in read) return refuse(read.why);
+    const { table } = read;
     at = read.end;
-    if (at + 4 * chunks > headEnd)
-      return refuse(`it does not say how long the ${chunks} chunks of plane ${p} are`);
+    if (at + (table ? 8 : 4) * chunks > headEnd)
+      return refuse(`it does not describe the ${chunks} chunks of plane ${p}`);
     const starts = [body];
-    for (let c = 0; c < chunks; c++, at += 4) {
-      const length = view.getUint32(at, true);
+    const checksums: number[] = [];
+    for (let c = 0; c < chunks; c++) {
       const codes = Math.min(ransChunk, count - c * ransChunk);
-      if (length < ransHeadBytes || length > ransHeadBytes + 2 * codes)
-        return refuse(`chunk ${c} of plane ${p} has ${length} bytes, which ${codes} codes never take`);
+      let length = codes;
+      if (table) {
+        length = view.getUint32(at, true);
+        at += 4;
+        if (length < ransHeadBytes || length > ransHeadBytes + 2 * codes)
+          return refuse(`chunk ${c} of plane ${p} has ${length} bytes, which ${codes} codes never take`);
+      }
       body += length;
       starts.push(body);
+      checksums.push(view.getUint32(at, true));
+      at += 4;
     }
-    planes.push({ mode: 'rans', table: read.table, starts });
+    planes.push({ ...(table && { table }), starts, checksums });
   }
   if (at !== headEnd || body !== bytes.length)
     return refuse(`it has ${bytes.length} bytes, and describes ${body + headEnd - at}`);

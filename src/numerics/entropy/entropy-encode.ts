@@ -1,5 +1,6 @@
 import { createRansKernel, type RansKernel, ransChunk } from '../../kernels/index.ts';
 import type { Codes } from '../quantized-tensor.ts';
+import { crc32 } from './crc32.ts';
 import { chooseTable } from './fit-table.ts';
 import { countBytes, countCodes, entropyBits } from './symbol-counts.ts';
 import { writeTable } from './table-bytes.ts';
@@ -20,8 +21,10 @@ export interface EntropyCoded {
 
 /** What a stream begins with; the layout is in docs/entropy.md. */
 export const streamVersion = 1;
-/** Version, planes, 2 zeros, codes per chunk (4), elements (8), bytes before the chunks (4). */
-export const streamHeadBytes = 20;
+/** Version, planes, 2 zeros, codes per chunk (4), elements (8), bytes before the chunks (4), their CRC-32 (4). */
+export const streamHeadBytes = 24;
+/** Where the CRC-32 of what comes before the chunks is; it is of these bytes with zeros in its own place. */
+export const headChecksumAt = 20;
 /** How a plane is stored. */
 export const planeModes = { raw: 0, rans: 1 } as const;
 
@@ -35,7 +38,7 @@ export function ransKernel(): Promise<RansKernel> {
 
 /**
  * Entropy-codes elements of `elementBytes` each, little-endian: one table per byte plane, chunks that decode alone.
- * A plane that would not shrink is stored as it is.
+ * A plane that would not shrink is stored as it is. Every chunk has a CRC-32, and so has what describes them.
  */
 export async function entropyEncodeBytes(
   elements: Uint8Array,
@@ -89,19 +92,30 @@ interface CodedPlane {
 }
 
 function codePlane(rans: RansKernel, plane: Uint8Array, counts: Float64Array): CodedPlane {
-  const raw: CodedPlane = { head: [Uint8Array.of(planeModes.raw)], body: [plane] };
+  const chunks: Uint8Array[] = [];
+  for (let from = 0; from < plane.length; from += ransChunk)
+    chunks.push(plane.subarray(from, from + ransChunk));
+  const raw: CodedPlane = {
+    head: [Uint8Array.of(planeModes.raw), words(chunks.map((chunk) => crc32(chunk)))],
+    body: chunks,
+  };
   if (plane.length === 0) return raw;
   const { table } = chooseTable(counts, (of) => writeTable(of).length);
   rans.load(table);
-  const body: Uint8Array[] = [];
-  for (let from = 0; from < plane.length; from += ransChunk) {
-    body.push(rans.encode(plane.subarray(from, from + ransChunk)));
-  }
-  const lengths = new DataView(new ArrayBuffer(4 * body.length));
-  for (const [i, chunk] of body.entries()) lengths.setUint32(4 * i, chunk.length, true);
-  const head = [Uint8Array.of(planeModes.rans), writeTable(table), new Uint8Array(lengths.buffer)];
-  const size = [...head, ...body].reduce((sum, { length }) => sum + length, 0);
-  return size < plane.length + 1 ? { head, body } : raw;
+  const body = chunks.map((chunk) => rans.encode(chunk));
+  const told = words(body.flatMap((chunk) => [chunk.length, crc32(chunk)]));
+  const coded: CodedPlane = { head: [Uint8Array.of(planeModes.rans), writeTable(table), told], body };
+  return sizeOf(coded) < sizeOf(raw) ? coded : raw;
+}
+
+const sizeOf = ({ head, body }: CodedPlane): number =>
+  [...head, ...body].reduce((sum, { length }) => sum + length, 0);
+
+/** 32 bits each, little-endian. */
+function words(values: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * values.length));
+  for (const [i, value] of values.entries()) view.setUint32(4 * i, value, true);
+  return new Uint8Array(view.buffer);
 }
 
 function assemble(
@@ -123,5 +137,6 @@ function assemble(
     bytes.set(part, at);
     at += part.length;
   }
+  view.setUint32(headChecksumAt, crc32(bytes.subarray(0, headBytes)), true);
   return bytes;
 }
