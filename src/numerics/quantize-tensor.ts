@@ -1,4 +1,4 @@
-import { elementCount, fail } from '../tensor/index.ts';
+import { elementCount, fail, lookUp } from '../tensor/index.ts';
 import { checkCount, checkValues } from './check-values.ts';
 import { codeCount, encodedTiles } from './encoded-tiles.ts';
 import { formats } from './formats/formats.ts';
@@ -11,7 +11,7 @@ import type { Scheme } from './scheme.ts';
 
 /** How ranges are searched, and how errors are weighted. */
 export interface QuantizeTensorOptions {
-  /** How ranges are found; default: what the format says (min-max, mse up to 4 bits). */
+  /** How ranges are found; default: what the scheme says, else the format (min-max, mse up to 4 bits). */
   readonly range?: RangeSearch;
   /** How much each value's squared error counts, in the order of the values; not negative. */
   readonly importance?: Float32Array;
@@ -29,7 +29,7 @@ export interface QuantizeTensorOptions {
  * `values`: row-major over `dims`, finite. Scales come out row-major over `scaleDims(granularity, dims)`.
  * The last group of an axis may be shorter.
  * @throws numerics/not-finite, numerics/axis, numerics/group-size, numerics/value-count, numerics/rounding,
- * numerics/fixed-block
+ * numerics/fixed-block, name/unknown
  *
  * @example
  * const q = await quantizeTensor(weight, [64, 128], { format: 'int8', granularity: perChannel(0), symmetric: true });
@@ -46,7 +46,7 @@ export async function quantizeTensor(
   if (importance) checkValues(importance, dims, `importance of ${name}`);
   if (roundUp) checkCount(roundUp.length, dims, `rounding of ${name}`);
 
-  const format: NumberFormat = formats[scheme.format];
+  const format: NumberFormat = lookUp('format', formats, scheme.format);
   checkBlock(format, scheme);
   const rounding = roundUp ? 'mask' : (scheme.rounding ?? 'half-even');
   if (rounding !== 'half-even' && !format.rounds)
@@ -54,7 +54,11 @@ export async function quantizeTensor(
   const { unit, bookSize } = format;
   const out = new Gathered(format, scheme, dims);
   const tensorScale = format.tensorScale?.(values);
-  const choice = { ...scheme, range: options.range, ...(tensorScale !== undefined && { tensorScale }) };
+  const choice = {
+    ...scheme,
+    range: options.range ?? scheme.range,
+    ...(tensorScale !== undefined && { tensorScale }),
+  };
   let firstValue = 0;
   for (const tile of rowTiles(scheme.granularity, dims)) {
     const weights = importance && tile.gather(importance);

@@ -1,5 +1,16 @@
 import { expect, test } from 'vitest';
-import { parseScheme, schemeAt, schemeText, splitSchemes } from './index.ts';
+import {
+  dequantizeComposite,
+  type FormatName,
+  parseScheme,
+  perTensor,
+  quantizeComposite,
+  quantizeTensor,
+  roundTrip,
+  schemeAt,
+  schemeText,
+  splitSchemes,
+} from './index.ts';
 
 test('a scheme is read, placed on axes, and written back', () => {
   for (const text of [
@@ -81,4 +92,27 @@ test('texts that mean nothing are refused by their fault', () => {
       "The scheme 'int4+lowrank=0' cannot be read: 'lowrank=0' has no value that makes sense. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.",
     ]
   `);
+});
+
+test('the range of a scheme as text reaches the codes, from the library too', async () => {
+  const values = Float32Array.from({ length: 256 }, (_, i) => Math.sin(i * i) ** 3);
+  const at = (text: string) => schemeAt(parseScheme(text), { channel: 0, group: 1 });
+  for (const text of ['int4/64:range=min-max', 'int4/64:range=min-max+double', 'nf4/64:range=mse']) {
+    const said = await quantizeComposite(values, [2, 128], at(text));
+    const plain = at(text.replace(/:range=[a-z-]+/, ''));
+    const { range } = parseScheme(text);
+    const told = await quantizeComposite(values, [2, 128], plain, { range: range! });
+    expect(said.scheme.range).toBe(range);
+    expect(said.base.scale).toEqual(told.base.scale);
+    expect(said.base.codes).toEqual(told.base.codes);
+    expect(said.base.scale).not.toEqual((await quantizeComposite(values, [2, 128], plain)).base.scale);
+    const trip = await roundTrip(text, { values, dims: [2, 128], axes: { channel: 0, group: 1 } });
+    expect(trip.values).toEqual(dequantizeComposite(said));
+  }
+});
+
+test('a format that is not there is refused by name, from the library too', async () => {
+  const scheme = { format: 'nf99' as FormatName, granularity: perTensor, symmetric: true };
+  for (const quantize of [quantizeTensor, quantizeComposite])
+    await expect(quantize(new Float32Array(4), [4], scheme)).rejects.toMatchObject({ code: 'name/unknown' });
 });

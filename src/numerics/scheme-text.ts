@@ -175,10 +175,11 @@ export function schemeAt(
   request: SchemeRequest,
   axes: { readonly channel: number; readonly group: number },
 ): CompositeScheme {
-  const { format, granularity, choice, double, outliers, lowRank } = request;
+  const { format, granularity, choice, range, double, outliers, lowRank } = request;
   return {
     format,
     ...choice,
+    ...(range && { range }),
     granularity: placed(granularity, axes),
     ...(double && { double }),
     ...(outliers && { outliers: outliers.by === 'column' ? { ...outliers, axis: axes.group } : outliers }),

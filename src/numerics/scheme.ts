@@ -1,5 +1,6 @@
 import type { FormatName } from './formats/formats.ts';
 import type { Granularity } from './granularity.ts';
+import type { RangeSearch } from './ranges.ts';
 
 /** How the range of an integer format is used. */
 export interface RangeChoice {
@@ -31,4 +32,6 @@ export type Rounding = 'half-even' | 'half-away' | 'stochastic';
 export interface Scheme extends RangeChoice {
   readonly format: FormatName;
   readonly granularity: Granularity;
+  /** How ranges are found; the format's own way when absent. */
+  readonly range?: RangeSearch;
 }

@@ -56,7 +56,9 @@ export async function storeQuantized(
 ): Promise<StoredTensor> {
   const { request, scheme } = schemeOf({ scheme: text, axes });
   const { base, scales, outliers, lowRank } = tensor;
-  if (canonical(tensor.scheme) !== canonical(scheme)) {
+  // A range that was told apart from the scheme leaves the codes as they are.
+  const own = { ...(scheme.range && { range: scheme.range }), ...tensor.scheme };
+  if (canonical(own) !== canonical(scheme)) {
     const why = `'${text}' does not say all of its scheme, ${canonical(tensor.scheme)}`;
     fail('quantized/not-writable', { tensor: name, why });
   }

@@ -1,5 +1,5 @@
 import { TINY } from '../../kernels/index.ts';
-import { elementCount, fail } from '../../tensor/index.ts';
+import { elementCount, fail, lookUp } from '../../tensor/index.ts';
 import { checkValues } from '../check-values.ts';
 import { encodedTiles } from '../encoded-tiles.ts';
 import { encodeFloat16 } from '../float-arrays.ts';
@@ -177,7 +177,8 @@ function check(
   name: string,
 ): void {
   const refuse = (what: string) => fail('numerics/composite', { name, what });
-  const format: NumberFormat = formats[scheme.format];
+  const format: NumberFormat = lookUp('format', formats, scheme.format);
+  if (scheme.double) lookUp('format', formats, scheme.double.format);
   if (scheme.double && !format.scaled) refuse(`${format.name} has no scales that could be quantized`);
   if (scheme.double && format.block !== 'free') refuse(`${format.name} has scales of few bits already`);
   if (scheme.double && formats[scheme.double.format].block !== 'free')
