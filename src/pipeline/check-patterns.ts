@@ -1,7 +1,7 @@
 import type { Graph, Model, Node } from '../graph/index.ts';
 import { fail } from '../tensor/index.ts';
 import type { FullRecipe } from './recipe.ts';
-import { matches } from './selection.ts';
+import { globToRegExp, matches } from './selection.ts';
 
 /** Names listed in the message. */
 const listed = 12;
@@ -28,6 +28,28 @@ export function checkPatterns(
         operators: [...new Set(layers.map((node) => node.kind))].sort(),
         layers: layers.slice(0, listed).map((node) => node.name),
         more: Math.max(0, layers.length - listed),
+      });
+    }
+  }
+}
+
+/**
+ * The same for patterns on the names of tensors, as folders of weights have them.
+ * @throws recipe/tensor-unmatched
+ */
+export function checkTensorPatterns(
+  patterns: { readonly keep?: readonly string[]; readonly only?: readonly string[] },
+  names: readonly string[],
+): void {
+  for (const key of ['keep', 'only'] as const) {
+    for (const pattern of patterns[key] ?? []) {
+      const regexp = globToRegExp(pattern);
+      if (names.some((name) => regexp.test(name))) continue;
+      fail('recipe/tensor-unmatched', {
+        key,
+        pattern,
+        tensors: names.slice(0, listed),
+        more: Math.max(0, names.length - listed),
       });
     }
   }

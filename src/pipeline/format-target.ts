@@ -40,7 +40,9 @@ function requestOf(name: string): SchemeRequest {
   checkIndexable(request.format);
   if (request.entropy) {
     fail('recipe/invalid', {
-      problems: [`to: ${name}: ONNX has no operator that decodes entropy-coded weights; leave +rans out`],
+      problems: [
+        `to: ${name}: ONNX has no operator that decodes entropy-coded weights; write -o model.lowbit, which packs the ONNX file; for a folder of safetensors, --to safetensors:${bare(name)}; or leave +rans out`,
+      ],
     });
   }
   return request;

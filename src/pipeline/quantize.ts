@@ -34,7 +34,7 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   const checkpoint = checkpointTarget(options.to);
   if (checkpoint) return quantizeCheckpoint(options, checkpoint.label, checkpoint.target);
   const { output } = options;
-  if (isPackedOutput(output) && !options.dryRun) return quantizePacked({ ...options, output }, quantize);
+  if (isPackedOutput(output)) return quantizePacked({ ...options, output }, quantize);
   const recipe = parseRecipe(options);
   if (recipe.presets.every(isGgufTarget)) return quantizeGguf(options, recipe, 'quantize');
   const limits = limitsOf(recipe, options);

@@ -184,6 +184,7 @@ export interface ErrorDetails {
     more: number;
   };
   'recipe/same-file': { first: string; second: string; file: string };
+  'recipe/tensor-unmatched': { key: string; pattern: string; tensors: readonly string[]; more: number };
   'run/aborted': { kept?: string };
   'runtime/config-key': { key: string };
   'runtime/input-mismatch': { model: string; input: string; got: string; wanted: string };
@@ -503,6 +504,8 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `The ${d.key} pattern '${d.pattern}' matches no node's name, output or operator type in this model. Operator types: ${d.operators.join(', ')}. Nodes: ${d.layers.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. Correct the pattern; * stands for any characters.`,
   'recipe/same-file': (d) =>
     `Presets '${d.first}' and '${d.second}' would both be ${d.file}. Write them into different folders, or leave one out.`,
+  'recipe/tensor-unmatched': (d) =>
+    `The ${d.key} pattern '${d.pattern}' matches no tensor's name in this model. Tensors: ${d.tensors.join(', ')}${d.more > 0 ? ` and ${d.more} more` : ''}. Correct the pattern; * stands for any characters.`,
   'run/aborted': (d) =>
     d.kept === undefined
       ? 'The run was interrupted. Nothing was written under the final name.'

@@ -17,6 +17,7 @@ import {
   storedTotals,
 } from '../../report/index.ts';
 import { elementCount, fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
+import { checkTensorPatterns } from '../check-patterns.ts';
 import { copyCompanions, type OpenedFolder, openFolderOfWeights, readText } from '../packed/folder-files.ts';
 import { storedPlace, storedRecord } from '../packed/stored-output.ts';
 import { TensorSpool } from '../packed/tensor-spool.ts';
@@ -76,6 +77,7 @@ async function planCheckpoint(
   const json = await readJson(folder.siblings, CONFIG);
   if (json === undefined) return fail('checkpoint/missing', { folder: folder.name });
   const tensors = await readableTensors(folder.weights.tensors, json);
+  checkTensorPatterns(options, [...tensors.keys()]);
   const linears = chooseLinears(tensors, target, options);
   const [first] = linears.chosen;
   if (first === undefined) {

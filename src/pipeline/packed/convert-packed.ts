@@ -1,15 +1,20 @@
 import { type ByteSink, onnxTensorRanges, openPacked } from '../../files/index.ts';
 import type { RunRecord } from '../../report/index.ts';
 import { fail, throwIfAborted } from '../../tensor/index.ts';
+import { type ReadOptions, refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
 import type { ConvertOptions } from '../convert.ts';
 import { packModel } from './pack-model.ts';
 import { copyTo, openInput, plannedConversion, storedPlace, storedRecord } from './stored-output.ts';
+
+/** Files go in and come out byte by byte: there is nothing to choose. */
+const reads: ReadOptions = { known: [], evaluate: 'is only converted; quantize measures' };
 
 const baseName = (path: string): string => /[^/\\]*$/.exec(path.replace(/[?#].*$/, ''))![0];
 
 /** An ONNX file with its external data as one .lowbit file: `convert({ to: 'lowbit' })`. */
 export async function convertToLowbit(options: ConvertOptions): Promise<RunRecord> {
   const started = performance.now();
+  refuseOtherOptions(options, 'lowbit', reads);
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });
@@ -59,6 +64,7 @@ export async function convertToLowbit(options: ConvertOptions): Promise<RunRecor
 /** The ONNX file, and its external data, that a .lowbit file holds: `convert({ to: 'onnx' })`. */
 export async function convertToOnnx(options: ConvertOptions): Promise<RunRecord> {
   const started = performance.now();
+  refuseOtherOptions(options, 'onnx', reads);
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });

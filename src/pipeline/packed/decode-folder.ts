@@ -15,6 +15,7 @@ import { dequantizeComposite, fromFloat32, toFloat32 } from '../../numerics/inde
 import type { RunRecord } from '../../report/index.ts';
 import { bytesOf, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
 import { isQuantized, quantizationKeys } from '../checkpoint/quantization-keys.ts';
+import { refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
 import { replaceMembers } from '../checkpoint/replace-members.ts';
 import type { ConvertOptions } from '../convert.ts';
 import { copyCompanions, openFolderOfWeights, readText } from './folder-files.ts';
@@ -33,6 +34,7 @@ export async function decodeFolder(
   label: string,
 ): Promise<RunRecord> {
   const started = performance.now();
+  refuseOtherOptions(options, label, { known: [], evaluate: 'is only converted; quantize measures' });
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });

@@ -9,7 +9,7 @@ import { counted, findWeights } from '../gguf/weights-place.ts';
 import type { ModelInput } from '../recipe.ts';
 import { copyTo } from './stored-output.ts';
 
-/** What lies beside the weights of a Hugging Face folder and travels with them. */
+/** What lies beside the weights of a Hugging Face folder: looked for where a place cannot list its files. */
 const companionNames = [
   'config.json',
   'generation_config.json',
@@ -27,6 +27,13 @@ const companionNames = [
   'LICENSE',
 ] as const;
 
+/** Weights, in this form or another, and the indices of their shards: they do not travel. Nor do hidden files. */
+const noCompanion =
+  /(^\.)|\.(safetensors|bin|pt|pth|ckpt|gguf|onnx|onnx[._]data|h5|msgpack|lowbit)$|\.index\.json$/i;
+
+/** Folders, links that leave the folder, and what is not there. */
+const passedOver: readonly string[] = ['file/missing', 'file/not-a-file', 'file/unsafe-location'];
+
 /** A folder of safetensors, opened. */
 export interface OpenedFolder {
   readonly name: string;
@@ -43,7 +50,8 @@ export async function openFolderOfWeights(input: ModelInput): Promise<OpenedFold
     await place.source.close?.();
     return fail('checkpoint/missing', { folder: place.source.name });
   }
-  const siblings = counted(place.siblings, place.folder);
+  const { list } = place.siblings;
+  const siblings = { ...counted(place.siblings, place.folder), ...(list && { list }) };
   const weights = await openSafetensorsFolder(siblings);
   return {
     name: place.name,
@@ -53,17 +61,17 @@ export async function openFolderOfWeights(input: ModelInput): Promise<OpenedFold
   };
 }
 
-/** Copies what is there of the companions, but for some, to a staging place; gives their names. */
+/** Copies the files beside the weights, but for some, to a staging place; gives their names. */
 export async function copyCompanions(
   siblings: Siblings,
   staging: Staging,
   except: readonly string[] = [],
 ): Promise<string[]> {
   const copied: string[] = [];
-  for (const name of companionNames) {
-    if (except.includes(name)) continue;
+  const names = (await siblings.list?.()) ?? companionNames;
+  for (const name of names.filter((one) => !noCompanion.test(one) && !except.includes(one)).toSorted()) {
     const source = await siblings.open(name).catch((error) => {
-      if (error instanceof LowbitError && error.code === 'file/missing') return undefined;
+      if (error instanceof LowbitError && passedOver.includes(error.code)) return undefined;
       throw error;
     });
     if (source === undefined) continue;

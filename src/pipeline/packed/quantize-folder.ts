@@ -12,6 +12,8 @@ import {
 import { quantizeComposite, type SchemeRequest, schemeText, toFloat32 } from '../../numerics/index.ts';
 import { type RunRecord, type StoredTensorRecord, storedTotals } from '../../report/index.ts';
 import { fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
+import { checkTensorPatterns } from '../check-patterns.ts';
+import { type ReadOptions, refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
 import type { QuantizeOptions } from '../recipe.ts';
 import { globToRegExp } from '../selection.ts';
 import { copyCompanions, openFolderOfWeights } from './folder-files.ts';
@@ -24,10 +26,10 @@ const floats: readonly string[] = ['float32', 'float16', 'bfloat16', 'float64'];
 const lookedUp = /(^|[._])(embed\w*|wte|wpe|lm_head|shared|embeddings?)([._]|$)/;
 
 /** What a folder run may be told of the recipe. */
-export type FolderOptions = Pick<
-  QuantizeOptions,
-  'model' | 'output' | 'force' | 'dryRun' | 'signal' | 'onEvent' | 'keep' | 'only'
->;
+const read: ReadOptions = {
+  known: ['keep', 'only'],
+  evaluate: 'is stored and not run; convert it to safetensors:float16, and that to GGUF, to measure it here',
+};
 
 /**
  * A Hugging Face folder whose linear weights are stored in a scheme: `quantize({ to: 'safetensors:nf4/64+rans' })`.
@@ -35,11 +37,12 @@ export type FolderOptions = Pick<
  * One tensor is in memory at a time: its parts are spooled, since a header says all lengths before the first byte.
  */
 export async function quantizeFolder(
-  options: FolderOptions,
+  options: QuantizeOptions,
   request: SchemeRequest,
   label: string,
 ): Promise<RunRecord> {
   const started = performance.now();
+  refuseOtherOptions(options, label, read);
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });
@@ -47,6 +50,10 @@ export async function quantizeFolder(
   const source = { path: folder.name, sizeBytes: folder.weights.sizeBytes };
   try {
     const all = [...folder.weights.tensors.values()];
+    checkTensorPatterns(
+      options,
+      all.map(({ name }) => name),
+    );
     const chosen = chooseTensors(all, options);
     if (chosen.size === 0)
       fail('recipe/nothing-to-quantize', {
@@ -118,7 +125,7 @@ async function quantized(tensor: TensorSource, request: SchemeRequest): Promise<
 
 function chooseTensors(
   all: readonly TensorSource[],
-  { only = [], keep = [] }: FolderOptions,
+  { only = [], keep = [] }: Pick<QuantizeOptions, 'only' | 'keep'>,
 ): Set<TensorSource> {
   const named = (patterns: readonly string[], name: string) =>
     patterns.some((pattern) => globToRegExp(pattern).test(name));

@@ -24,6 +24,8 @@ export async function quantizePacked(
       problems: [`output: ${options.output} holds one model, and ${to.length} are asked for`],
     });
   const asked = { ...options, to: to[0]! };
+  if (options.dryRun)
+    return plan({ ...asked, output: options.output.replace(/\.lowbit$/i, '.onnx') }, targets[0]!, run);
   const place = await outputPlace(options.output, false);
   const file = place.file!;
   const sources = typeof options.model === 'string' ? [options.model] : [];
@@ -63,4 +65,17 @@ export async function quantizePacked(
     await staging.discard();
     await place.undo();
   }
+}
+
+/** What the run would do: the size of the .lowbit file is known once its codes are there. */
+async function plan(
+  asked: QuantizeOptions,
+  preset: string,
+  run: (options: QuantizeOptions) => Promise<RunRecord>,
+): Promise<RunRecord> {
+  const record = await run(asked);
+  const note =
+    'The size is that of the ONNX file inside, which would be packed; how small that gets is known once it is coded.';
+  const outputs = record.outputs.map((output) => ({ ...output, preset, notes: [...output.notes, note] }));
+  return { ...record, outputs };
 }
