@@ -26,6 +26,7 @@ export { codeValues } from './formats/code-values.ts';
 export * from './formats/format-families.ts';
 export * from './formats/formats.ts';
 export type * from './formats/number-format.ts';
+export type { SchemeOption } from './formats/scheme-options.ts';
 export * from './from-float32.ts';
 export * from './ggml/block-codec.ts';
 export * from './ggml/block-formats.ts';

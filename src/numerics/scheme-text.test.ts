@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
+import type { FitChoice } from './formats/number-format.ts';
+import type { SchemeOption } from './formats/scheme-options.ts';
 import {
   dequantizeComposite,
   type FormatName,
+  formats,
+  type NumberFormat,
   parseScheme,
   perTensor,
   quantizeComposite,
@@ -115,4 +119,41 @@ test('a format that is not there is refused by name, from the library too', asyn
   const scheme = { format: 'nf99' as FormatName, granularity: perTensor, symmetric: true };
   for (const quantize of [quantizeTensor, quantizeComposite])
     await expect(quantize(new Float32Array(4), [4], scheme)).rejects.toMatchObject({ code: 'name/unknown' });
+});
+
+test('options that a format does not read, and what is said twice, are refused', async () => {
+  const refused = {
+    'nf4/64:asymmetric': "nf4 does not read 'asymmetric'; it reads symmetric, pot, range, scale",
+    'kmeans4:asymmetric': "kmeans4 does not read 'asymmetric'; it reads symmetric, scale",
+    'mxfp4:scale=float32': "mxfp4 does not read 'scale'; it reads symmetric, range",
+    'nf4/64:range=hqq': 'nf4 finds no range by hqq; it knows min-max, abs-max, mse',
+    'int2/64:reduced': "int2 does not read 'reduced'",
+    'int4/64:range=mse,range=hqq': "'range=mse' and 'range=hqq' say the same thing twice",
+    'int4/64:symmetric,asymmetric': "'symmetric' and 'asymmetric' say the same thing twice",
+    'nf4/64+double+double': "'double' and 'double' say the same thing twice",
+    'int4/64+outliers=1%+columns=6': "'outliers=1%' and 'columns=6' say the same thing twice",
+    'int4/64:seed=3': "'seed' is for rounding=stochastic",
+    'int4/64:zero=real': "'zero=real' is for asymmetric",
+  };
+  for (const [text, what] of Object.entries(refused)) expect(() => parseScheme(text), text).toThrow(what);
+
+  // What a row says that it does not read indeed changes nothing.
+  const values = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * i) * 3);
+  const changes: readonly [SchemeOption, FitChoice][] = [
+    ['symmetric', { symmetric: false }],
+    ['reduced', { reduced: true }],
+    ['powerOfTwo', { powerOfTwo: true }],
+    ['scaleType', { scaleType: 'float16' }],
+    ['range', { range: 'mse' }],
+    ['zero', { symmetric: false, zero: 'real' }],
+  ];
+  for (const row of Object.values<NumberFormat>(formats)) {
+    const layout = { rows: 1, length: 64, block: row.block === 'free' ? 64 : row.block };
+    const plain = await row.encode(values, layout, undefined, { symmetric: true });
+    for (const [option, choice] of changes) {
+      if (row.reads.includes(option)) continue;
+      const told = await row.encode(values, layout, undefined, { symmetric: true, ...choice });
+      expect(told, `${row.name} ${option}`).toEqual(plain);
+    }
+  }
 });

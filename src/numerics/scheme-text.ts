@@ -2,6 +2,7 @@ import { fail, lookUp } from '../tensor/index.ts';
 import type { CompositeScheme, DoubleQuantization, OutlierChoice } from './composite/composite.ts';
 import { type FormatName, formats } from './formats/formats.ts';
 import type { NumberFormat } from './formats/number-format.ts';
+import type { SchemeOption } from './formats/scheme-options.ts';
 import { type Granularity, perBlock, perChannel, perGroup, perTensor, perToken } from './granularity.ts';
 import { type RangeSearch, ranges } from './ranges.ts';
 import type { RangeChoice, Rounding, ScaleType } from './scheme.ts';
@@ -57,6 +58,26 @@ const options: Readonly<Record<string, (draft: Draft, value: string) => boolean 
   rounding: (d, value) => Boolean((d.choice.rounding = named('rounding', roundings, value))),
   seed: (d, value) => Number.isInteger((d.choice.seed = Number(value))),
   zero: (d, value) => Boolean((d.choice.zero = named('zero point', { integer: 0, real: 0 }, value))),
+};
+
+/** What an option sets. */
+const sets: Readonly<Record<string, SchemeOption>> = {
+  symmetric: 'symmetric',
+  asymmetric: 'symmetric',
+  restricted: 'restricted',
+  reduced: 'reduced',
+  pot: 'powerOfTwo',
+  range: 'range',
+  scale: 'scaleType',
+  rounding: 'rounding',
+  seed: 'seed',
+  zero: 'zero',
+};
+
+/** What parts set that share it; others set what they are called. */
+const partSets: Readonly<Record<string, string>> = {
+  sensitive: 'outliers',
+  columns: 'outliers',
 };
 
 /** `part` or `part=value` behind a plus. */
@@ -133,15 +154,51 @@ export function parseScheme(text: string): SchemeRequest {
   const [, name = '', where, optionText, partText] = found;
   const format = named('format', formats, name) as FormatName;
   const draft: Draft = { choice: { symmetric: true }, entropy: false };
+  const said = new Map<string, string>();
   const apply = (table: typeof options, kind: string, entry: string) => {
     const [key = '', value = ''] = entry.split('=');
     lookUp(kind, table, key);
+    const slot = (table === options ? sets : partSets)[key] ?? key;
+    const before = said.get(slot);
+    if (before !== undefined)
+      fail('scheme/text', {
+        text,
+        what: `'${before}' and '${entry}' say the same thing twice; leave one out`,
+      });
+    said.set(slot, entry);
     if (table[key]!(draft, value) === false)
       fail('scheme/text', { text, what: `'${entry}' has no value that makes sense` });
   };
   for (const entry of optionText?.split(',') ?? []) apply(options, 'option of a scheme', entry);
   for (const entry of partText?.split('+').slice(1) ?? []) apply(parts, 'part of a scheme', entry);
+  checkRead(text, formats[format], draft);
   return { format, granularity: granularityOf(text, formats[format], where), ...draft };
+}
+
+/** Options that would change nothing are refused: the name of a file must not promise them. */
+function checkRead(text: string, row: NumberFormat, { choice, range }: Draft): void {
+  const refuse = (what: string) => fail('scheme/text', { text, what });
+  const reads = (option: SchemeOption) => row.reads.includes(option);
+  const known = Object.keys(options).filter((option) => option === 'symmetric' || reads(sets[option]!));
+  const given: readonly (readonly [said: boolean, option: string])[] = [
+    [!choice.symmetric, 'asymmetric'],
+    [choice.restricted === true, 'restricted'],
+    [choice.reduced === true, 'reduced'],
+    [choice.powerOfTwo === true, 'pot'],
+    [range !== undefined, 'range'],
+    [choice.scaleType !== undefined, 'scale'],
+    [choice.rounding !== undefined, 'rounding'],
+    [choice.seed !== undefined, 'seed'],
+    [choice.zero !== undefined, 'zero'],
+  ];
+  for (const [said, option] of given)
+    if (said && !reads(sets[option]!))
+      refuse(`${row.name} does not read '${option}'; it reads ${known.join(', ')}`);
+  if (range !== undefined && row.ranges?.includes(range) === false)
+    refuse(`${row.name} finds no range by ${range}; it knows ${row.ranges.join(', ')}`);
+  if (choice.seed !== undefined && reads('rounding') && choice.rounding !== 'stochastic')
+    refuse("'seed' is for rounding=stochastic");
+  if (choice.zero === 'real' && choice.symmetric) refuse("'zero=real' is for asymmetric");
 }
 
 function granularityOf(text: string, row: NumberFormat, where: string | undefined): GranularityTemplate {

@@ -13,6 +13,7 @@ import type { DType } from '../../tensor/index.ts';
 import { floatLevels } from './float-format.ts';
 import type { BlockScale, NumberFormat } from './number-format.ts';
 import { type ScaledLevels, scaledLevels } from './scaled-levels.ts';
+import { schemeOptions } from './scheme-options.ts';
 
 const f = Math.fround;
 const SPECIFICATION = 'OCP Microscaling Formats (MX) Specification 1.0';
@@ -23,6 +24,7 @@ const blockFloat = {
   unit: 1,
   bookSize: 0,
   symmetricZero: 0,
+  ...schemeOptions.blocks,
   scaled: true,
   signedScale: false,
   hasZero: true,

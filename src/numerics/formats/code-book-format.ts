@@ -4,6 +4,7 @@ import { eachBlock } from './each-block.ts';
 import type { FormatFamilyName } from './format-families.ts';
 import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
+import { schemeOptions } from './scheme-options.ts';
 
 /** What tells one learned book of single values from another. */
 export interface CodeBookRow {
@@ -37,6 +38,7 @@ export function codeBookFormat(row: CodeBookRow): NumberFormat {
     description: row.description,
     source: row.source,
     kind: 'book',
+    ...schemeOptions.book,
     dtype: bits <= 2 ? 'uint2' : bits <= 4 ? 'uint4' : 'uint8',
     block: 'free',
     unit: 1,

@@ -1,4 +1,5 @@
 import type { NumberFormat } from './number-format.ts';
+import { schemeOptions } from './scheme-options.ts';
 import { roundedAs, uniformFormat } from './uniform-format.ts';
 
 /** Width of the cell of 0, in steps: twice the others, as JPEG 2000 has it. 1 would be plain integers. */
@@ -22,6 +23,7 @@ export function deadZoneFormat(name: string, bits: number, zeroCell: number): Nu
   return uniformFormat({
     name,
     family: 'dead-zone',
+    ...schemeOptions.centred,
     kind: 'levels',
     table: () => table,
     description: `${bits} bits, evenly spaced levels around a cell of 0 that is ${zeroCell} steps wide.`,

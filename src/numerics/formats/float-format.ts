@@ -11,6 +11,7 @@ import type { DType } from '../../tensor/index.ts';
 import { storedScale } from '../affine.ts';
 import type { NumberFormat } from './number-format.ts';
 import { type ScaledLevels, scaledLevels } from './scaled-levels.ts';
+import { schemeOptions } from './scheme-options.ts';
 
 const f = Math.fround;
 
@@ -32,6 +33,7 @@ export function floatFormat({ float: name, ...row }: FloatRow): NumberFormat {
     ...row,
     kind: 'float',
     family: 'float',
+    ...(row.scaled ? schemeOptions.levels : schemeOptions.none),
     table: () => decodeTable(name),
     block: 'free',
     unit: 1,

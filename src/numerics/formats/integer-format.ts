@@ -1,5 +1,6 @@
 import { integerCodes } from '../affine.ts';
 import type { NumberFormat } from './number-format.ts';
+import { schemeOptions } from './scheme-options.ts';
 import { roundedAs, uniformFormat } from './uniform-format.ts';
 
 const grid = (first: number, step: number, count: number) =>
@@ -32,6 +33,7 @@ export function integerFormat(name: string, bits: number, signed: boolean): Numb
   return uniformFormat({
     name,
     family: 'integer',
+    ...(bits > 2 ? schemeOptions.integers : schemeOptions.narrowIntegers),
     kind: 'integer',
     description:
       bits === 1

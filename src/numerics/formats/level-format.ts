@@ -3,6 +3,7 @@ import { storedScale } from '../affine.ts';
 import type { FormatFamilyName } from './format-families.ts';
 import type { NumberFormat } from './number-format.ts';
 import { scaledLevels } from './scaled-levels.ts';
+import { schemeOptions } from './scheme-options.ts';
 
 const f = Math.fround;
 
@@ -67,6 +68,7 @@ export function levelFormat(row: LevelRow): NumberFormat {
     description: row.description,
     source: row.source,
     kind: 'levels',
+    ...schemeOptions.levels,
     table: () => table,
     dtype: bits <= 2 ? 'uint2' : bits <= 4 ? 'uint4' : 'uint8',
     block: 'free',

@@ -1,4 +1,5 @@
 import type { NumberFormat } from './number-format.ts';
+import { schemeOptions } from './scheme-options.ts';
 import { roundedAs, uniformFormat } from './uniform-format.ts';
 
 /**
@@ -11,6 +12,7 @@ function midRise(name: string, bits: number): NumberFormat {
   return uniformFormat({
     name,
     family: 'mid-rise',
+    ...schemeOptions.centred,
     kind: 'levels',
     table: () => table,
     description:

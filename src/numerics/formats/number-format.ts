@@ -4,6 +4,7 @@ import type { Codes } from '../quantized-tensor.ts';
 import type { RangeSearch } from '../ranges.ts';
 import type { RangeChoice } from '../scheme.ts';
 import type { FormatFamilyName } from './format-families.ts';
+import type { SchemeOptions } from './scheme-options.ts';
 
 /** What `fit` may be told besides the values. */
 export interface FitChoice extends Partial<RangeChoice> {
@@ -72,7 +73,7 @@ export interface BlockScale {
  * decode(encode(x)) is `value` of `unpack` of `pack`; and encode is fit + round, bit for bit.
  * `Params` is the format's own business: a k-quant keeps its sub-block scales there, a code book its entries.
  */
-export interface NumberFormat<Params = ScalarParams> {
+export interface NumberFormat<Params = ScalarParams> extends SchemeOptions {
   readonly name: string;
   /** Its row in `formatFamilies`: who runs it, what it needs. */
   readonly family: FormatFamilyName;

@@ -4,6 +4,7 @@ import { eachBlock } from './each-block.ts';
 import type { FormatFamilyName } from './format-families.ts';
 import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
+import { schemeOptions } from './scheme-options.ts';
 
 const f = Math.fround;
 
@@ -46,6 +47,7 @@ export function signFormat(row: SignRow): NumberFormat {
     description: row.description,
     source: row.source,
     kind: 'levels',
+    ...schemeOptions.signs,
     table: () => table,
     dtype: 'uint2',
     block: 'free',

@@ -5,6 +5,7 @@ import { eachBlock } from './each-block.ts';
 import type { FormatFamilyName } from './format-families.ts';
 import type { FitChoice, NumberFormat, ScalarParams } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
+import { schemeOptions } from './scheme-options.ts';
 import type { UnitSearch, VectorCoder } from './vector-coder.ts';
 
 /** What tells one learned book of vectors from another. */
@@ -57,6 +58,7 @@ export function vectorBookFormat({ coder, ...row }: VectorBookRow): NumberFormat
     description: row.description,
     source: row.source,
     kind: 'book',
+    ...schemeOptions.seededBook,
     dtype: bits <= 2 ? 'uint2' : bits <= 4 ? 'uint4' : bits <= 8 ? 'uint8' : 'uint16',
     block: 'free',
     unit,
