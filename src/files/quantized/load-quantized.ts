@@ -22,6 +22,9 @@ import { rowCountOf, type TensorSource } from '../tensor-source.ts';
 import { scaleTypes } from './scale-storage.ts';
 import { partNames, type QuantizedEntry, schemeOf } from './tensor-entry.ts';
 
+/** Types that the entries of books are stored in. */
+const bookTypes = ['float32', 'float16', 'bfloat16'] as const;
+
 /** Codes that one stored byte can stand for: a chunk of 2^17 equal codes takes 68 bytes. */
 const MOST_CODES_PER_BYTE = 2048;
 
@@ -105,7 +108,9 @@ async function loadPlain(
     ...(tensorScale !== undefined && { tensorScale }),
     zeroPoint: points && format.unpack(points.data as Uint8Array, count),
     ...(parts.has(prefix + partNames.realZero) && { realZero: await reals(partNames.realZero, blocks) }),
-    ...(format.bookSize > 0 && { book: await reals(partNames.book, [...blocks, format.bookSize]) }),
+    ...(format.bookSize > 0 && {
+      book: toFloat32(await parts.read(prefix + partNames.book, bookTypes, [...blocks, format.bookSize])),
+    }),
   };
 }
 

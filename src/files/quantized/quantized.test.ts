@@ -94,6 +94,17 @@ describe('what is stored comes back exactly', () => {
     expect(dequantizeComposite(back)).toEqual(dequantizeComposite(q));
   });
 
+  test.each(['float16', 'bfloat16'] as const)('books of %s take 16 bits an entry', async (type) => {
+    const text = `kmeans4/channel:scale=${type}`;
+    const q = await quantizeComposite(weight(5), dims, schemeAt(parseScheme(text), axes));
+    const { parts } = await storeQuantized('w', q, { scheme: text, axes });
+    const book = parts.find(({ name }) => name === 'w.book')!;
+    expect([book.type, book.shape]).toEqual([type, [24, 16]]);
+    const back = await comeBack(q, text);
+    expect(back.base.book).toEqual(q.base.book);
+    expect(dequantizeComposite(back)).toEqual(dequantizeComposite(q));
+  });
+
   test('a scheme that the text does not say is refused', async () => {
     const q = await quantizeComposite(weight(5), dims, schemeAt(parseScheme('int4/16'), axes));
     await expect(storeQuantized('w', q, { scheme: 'int4/32', axes })).rejects.toThrow(

@@ -6,12 +6,14 @@ import {
   entropyBits,
   entropyEncode,
   formats,
+  fromFloat32,
   type NumberFormat,
   type QuantizedTensor,
   scaleDims,
   schemeText,
+  toFloat32,
 } from '../../numerics/index.ts';
-import { type DType, elementCount, fail } from '../../tensor/index.ts';
+import { bytesOf, type DType, elementCount, fail } from '../../tensor/index.ts';
 import { memoryTensor } from '../memory-tensor.ts';
 import type { TensorSource } from '../tensor-source.ts';
 import { storeScales } from './scale-storage.ts';
@@ -123,7 +125,7 @@ async function addPlain(q: QuantizedTensor, add: Add, entropy: boolean, prefix: 
     add(prefix + partNames.zeroPoint, 'uint8', [points.length], points);
   }
   if (q.realZero) add(prefix + partNames.realZero, 'float32', dims, q.realZero);
-  if (q.book) add(prefix + partNames.book, 'float32', [...dims, format.bookSize], q.book);
+  if (q.book) addBook(q.book, q.scheme.scaleType, [...dims, format.bookSize], add, prefix);
   const codes = q.codes.length;
   const per = (bytes: Uint8Array) => (codes === 0 ? 0 : (8 * bytes.length) / codes);
   return {
@@ -132,6 +134,24 @@ async function addPlain(q: QuantizedTensor, add: Add, entropy: boolean, prefix: 
     packedBitsPerCode: format.bits,
     entropyBitsPerCode: coded?.entropyBits ?? entropyBits(countCodes(q.codes)),
   };
+}
+
+/** Entries in 16 bits where the scheme rounds them so, else in 32. */
+function addBook(
+  book: Float32Array,
+  type: DType | undefined,
+  dims: readonly number[],
+  add: Add,
+  prefix: string,
+): void {
+  if (type === 'float16' || type === 'bfloat16') {
+    const half = fromFloat32(book, dims, type);
+    if (toFloat32(half).every((back, i) => Object.is(back, book[i]))) {
+      add(prefix + partNames.book, type, dims, bytesOf(half));
+      return;
+    }
+  }
+  add(prefix + partNames.book, 'float32', dims, book);
 }
 
 function addScale(q: QuantizedTensor, dims: readonly number[], add: Add, prefix: string): void {
