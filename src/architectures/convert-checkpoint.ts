@@ -12,6 +12,7 @@ import { readJson } from './read-json.ts';
 import { readRope } from './rope-settings.ts';
 import { samplingKeys } from './sampling-keys.ts';
 import { Sizes } from './sizes.ts';
+import { withoutSchemes } from './stored-schemes.ts';
 import { withoutTiedOutput } from './tied-output.ts';
 import { readVocabulary } from './vocabulary/index.ts';
 
@@ -60,7 +61,7 @@ export async function convertCheckpoint(
   const sampling = samplingKeys(GENERATION, (await readJson(folder, GENERATION)) ?? {});
   const weights = await openSafetensorsFolder(folder);
   try {
-    const { tensors: named, leftOut } = checkpointTensors(weights.tensors, family);
+    const { tensors: named, leftOut } = checkpointTensors(withoutSchemes(weights, CONFIG), family);
     if (leftOut > 0) note(`${leftOut} tensors of other parts than the text model are left out.`);
     const values = await floatTensors(named, CONFIG, quantized);
     const tensors = await withoutTiedOutput(values, { family, architecture, config });

@@ -29,6 +29,7 @@ export async function stageInFolder(
   _options: {
     readonly names: readonly string[];
     readonly force?: boolean;
+    readonly replaces?: RegExp;
     readonly sources?: readonly string[];
   },
 ): Promise<Staging> {

@@ -1,5 +1,5 @@
 import { lstatSync, rmSync, statSync } from 'node:fs';
-import { access, constants, link, mkdir, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { access, constants, link, mkdir, mkdtemp, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail, LowbitError } from '../tensor/index.ts';
 import type { SinkFolder } from './bytes.ts';
@@ -12,6 +12,11 @@ export interface StagingOptions {
   readonly names: readonly string[];
   /** Replace files that are there. */
   readonly force?: boolean;
+  /**
+   * Names of files that an earlier output may have left and readers would take for a part of the new one: refused
+   * like `names`; with `force` they are removed just before the new ones get their names.
+   */
+  readonly replaces?: RegExp;
   /** Paths that are never replaced, forced or not: the files that are being read. */
   readonly sources?: readonly string[];
 }
@@ -37,6 +42,10 @@ export async function stageInFolder(destination: string, options: StagingOptions
     refuseExisting(target, force);
   };
   for (const name of options.names) refuse(join(destination, name));
+  const { replaces } = options;
+  const earlier = async () =>
+    replaces === undefined ? [] : (await readdir(destination)).filter((name) => replaces.test(name));
+  for (const name of await earlier()) refuse(join(destination, name));
   const path = await mkdtemp(join(destination, '.lowbit-')).catch((error) =>
     fileError(error, destination, 'written'),
   );
@@ -53,6 +62,13 @@ export async function stageInFolder(destination: string, options: StagingOptions
     discard,
     async publish(names) {
       const published: string[] = [];
+      // First: a folder that is cut off here lacks weights, and never has those of two models.
+      for (const name of await earlier()) {
+        const target = join(destination, name);
+        if (names.includes(name)) continue;
+        refuse(target);
+        await rm(target, { force: true }).catch((error) => fileError(error, target, 'written'));
+      }
       for (const name of names) {
         const target = join(destination, name);
         await mkdir(dirname(target), { recursive: true });

@@ -1,4 +1,11 @@
-import { openSafetensors, openSafetensorsFolder, type TensorSource } from '../files/index.ts';
+import { readableTensors, readJson } from '../architectures/index.ts';
+import {
+  openSafetensors,
+  openSafetensorsFolder,
+  readQuantizedEntries,
+  type SafetensorsFile,
+  type TensorSource,
+} from '../files/index.ts';
 import { loadWeight, type Model, weightViews } from '../graph/index.ts';
 import {
   type BlockFormatName,
@@ -35,18 +42,35 @@ export interface NamedWeights {
   readonly close: () => Promise<void>;
 }
 
-/** Every float weight of an ONNX, GGUF or safetensors file, or of a Hugging Face folder. Only headers are read. */
+/**
+ * Every float weight of an ONNX, GGUF or safetensors file, or of a Hugging Face folder; quantized ones as what their
+ * codes stand for. Only headers are read, and small descriptions.
+ * @throws checkpoint/quantized for codes that no values can be read from: GPTQ, AWQ, ...
+ */
 export async function openNamedWeights(input: ModelInput): Promise<NamedWeights> {
   const place = await findWeights(input);
   if (place.kind === 'folder') {
-    const { tensors, sizeBytes, close } = await openSafetensorsFolder(place.siblings);
-    return { file: { path: place.name, sizeBytes }, weights: stored(tensors.values()), close };
+    const json = await readJson(place.siblings, 'config.json');
+    const opened = await openSafetensorsFolder(place.siblings);
+    const { sizeBytes, close } = opened;
+    try {
+      const weights = await decoded(opened, json, place.name);
+      return { file: { path: place.name, sizeBytes }, weights, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
   }
   if (place.kind === 'safetensors') {
     const { source } = place;
-    const { tensors } = await openSafetensors(source);
     const close = async () => void (await source.close?.());
-    return { file: { path: source.name, sizeBytes: source.size }, weights: stored(tensors.values()), close };
+    try {
+      const weights = await decoded(await openSafetensors(source), undefined, source.name);
+      return { file: { path: source.name, sizeBytes: source.size }, weights, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
   }
   if (typeof input === 'string') await place.source.close?.();
   if (place.kind === 'other') {
@@ -73,6 +97,20 @@ const isReal = (type: string): boolean =>
 
 function* realOnes(tensors: Iterable<TensorSource>): Generator<TensorSource> {
   for (const tensor of tensors) if (isReal(tensor.type) && elementCount(tensor.shape) > 0) yield tensor;
+}
+
+/** Weights of safetensors, where codes and scales of one weight are one weight. */
+async function decoded(
+  opened: Pick<SafetensorsFile, 'metadata' | 'tensors'>,
+  json: Parameters<typeof readableTensors>[1],
+  file: string,
+): Promise<NamedWeight[]> {
+  const readable = await readableTensors(opened, json, file);
+  const entries = readQuantizedEntries(opened, file);
+  return stored(readable.values()).map((weight) => {
+    const type = entries.get(weight.name)?.scheme ?? opened.tensors.get(weight.name)?.type ?? weight.type;
+    return { ...weight, type };
+  });
 }
 
 function stored(tensors: Iterable<TensorSource>): NamedWeight[] {

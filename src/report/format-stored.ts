@@ -2,7 +2,7 @@ import type { FormatOptions } from './format-table.ts';
 import { painter } from './painter.ts';
 import type { RunRecord, StoredRecord, StoredTensorRecord } from './record.ts';
 import { type Column, textTable, wrap } from './text-table.ts';
-import { formatBytes, formatCount, formatRatio, formatSeconds } from './units.ts';
+import { formatBytes, formatCount, formatRatio, formatSeconds, isExact } from './units.ts';
 
 /** Tensors that are listed when not all are asked for. */
 const SHOWN = 8;
@@ -72,7 +72,7 @@ export function storedLines(stored: StoredRecord, all: boolean, style: (title: s
           {
             title: 'SQNR dB',
             ...right,
-            cell: ({ sqnrDb }: StoredTensorRecord) => (sqnrDb === undefined ? '' : sqnrDb.toFixed(1)),
+            cell: ({ sqnrDb }: StoredTensorRecord) => sqnrText(sqnrDb),
           },
         ]
       : []),
@@ -89,3 +89,6 @@ export function storedLines(stored: StoredRecord, all: boolean, style: (title: s
   };
   return textTable(columns, [...(all ? stored.tensors : sorted), total], style).map((line) => `  ${line}`);
 }
+
+const sqnrText = (db: number | null | undefined): string =>
+  db === undefined ? '' : isExact(db) ? 'exact' : (db as number).toFixed(1);

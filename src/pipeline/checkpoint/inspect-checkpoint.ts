@@ -13,12 +13,13 @@ export interface InspectedCheckpoint {
 
 /** Undefined for floats, and for layouts that are not read. @throws checkpoint/bitsandbytes, checkpoint/scale-shape */
 export async function inspectCheckpoint(
-  { tensors, sizeBytes }: SafetensorsFile,
+  weights: SafetensorsFile,
   config: Readonly<Record<string, unknown>>,
   file: string,
 ): Promise<InspectedCheckpoint | undefined> {
+  const { tensors, sizeBytes } = weights;
   if (!isQuantized(config)) return undefined;
-  const readable = await readableTensors(tensors, config).catch((error: unknown) => {
+  const readable = await readableTensors(weights, config, file).catch((error: unknown) => {
     if (error instanceof LowbitError && error.code === 'checkpoint/quantized') return undefined;
     throw error;
   });

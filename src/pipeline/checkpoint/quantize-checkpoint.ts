@@ -18,7 +18,14 @@ import {
 } from '../../report/index.ts';
 import { elementCount, fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
 import { checkTensorPatterns } from '../check-patterns.ts';
-import { copyCompanions, type OpenedFolder, openFolderOfWeights, readText } from '../packed/folder-files.ts';
+import {
+  copyCompanions,
+  DECODED,
+  type OpenedFolder,
+  openFolderOfWeights,
+  plainMetadata,
+  readText,
+} from '../packed/folder-files.ts';
 import { storedPlace, storedRecord } from '../packed/stored-output.ts';
 import { TensorSpool } from '../packed/tensor-spool.ts';
 import type { QuantizeOptions } from '../recipe.ts';
@@ -37,6 +44,8 @@ interface CheckpointPlan {
   readonly linears: ChosenLinears;
   readonly config: Uint8Array;
   readonly dtype: string;
+  /** Whether weights of the input were codes. */
+  readonly decoded: boolean;
 }
 
 /**
@@ -76,7 +85,7 @@ async function planCheckpoint(
 ): Promise<CheckpointPlan> {
   const json = await readJson(folder.siblings, CONFIG);
   if (json === undefined) return fail('checkpoint/missing', { folder: folder.name });
-  const tensors = await readableTensors(folder.weights.tensors, json);
+  const tensors = await readableTensors(folder.weights, json, folder.name);
   checkTensorPatterns(options, [...tensors.keys()]);
   const linears = chooseLinears(tensors, target, options);
   const [first] = linears.chosen;
@@ -91,7 +100,8 @@ async function planCheckpoint(
   const quantization_config = target.config({ skipped: linears.skipped, dtype });
   const before = await readText(folder.siblings, CONFIG);
   const text = replaceMembers(before, quantizationKeys, { quantization_config });
-  return { tensors, linears, dtype, config: new TextEncoder().encode(text) };
+  const decoded = [...tensors.values()].some((tensor) => tensor !== folder.weights.tensors.get(tensor.name));
+  return { tensors, linears, dtype, decoded, config: new TextEncoder().encode(text) };
 }
 
 async function writeCheckpoint(
@@ -130,7 +140,7 @@ async function writeCheckpoint(
     const kept = [...tensors.values()].filter(({ name }) => !linears.chosen.has(name));
     const weights = await writeSafetensorsFolder(staging.folder, [...kept, ...spooled.tensors], {
       // Loaders of transformers ask for the framework.
-      metadata: new Map([['format', 'pt'], ...folder.weights.metadata]),
+      metadata: new Map([['format', 'pt'], ...plainMetadata(folder.weights.metadata)]),
       ...(signal && { signal }),
     });
     await spooled.close();
@@ -188,7 +198,8 @@ function recordOf(
 }
 
 /** Sizes without a value read: what the header of the file would say. */
-function plannedOutput({ tensors, linears, dtype, config }: CheckpointPlan, target: CheckpointTarget) {
+function plannedOutput(plan: CheckpointPlan, target: CheckpointTarget) {
+  const { tensors, linears, dtype, config } = plan;
   let predictedSizeBytes = config.length;
   for (const { name, shape, type } of tensors.values()) {
     const parts = linears.chosen.has(name)
@@ -202,7 +213,7 @@ function plannedOutput({ tensors, linears, dtype, config }: CheckpointPlan, targ
     stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [] },
     notes: [
       `${linears.chosen.size} linear layers would be quantized, and the folder would take about ${predictedSizeBytes} bytes.`,
-      ...notesOf({ tensors, linears, dtype, config }, target),
+      ...notesOf(plan, target),
     ],
   } satisfies Partial<OutputRecord>;
 }
@@ -215,11 +226,12 @@ const plain: readonly string[] = [
   'no part of the decoder',
 ];
 
-function notesOf({ linears }: CheckpointPlan, { loadedBy }: CheckpointTarget): string[] {
+function notesOf({ linears, decoded }: CheckpointPlan, { loadedBy }: CheckpointTarget): string[] {
   const surprising = linears.kept.filter(({ why }) => !plain.includes(why));
   const [first] = surprising;
   return [
     `Loaded by ${loadedBy}.`,
+    ...(decoded ? [DECODED] : []),
     ...(first === undefined
       ? []
       : [

@@ -1,32 +1,41 @@
 import { readableTensors, readJson } from '../../architectures/index.ts';
 import {
-  loadQuantized,
-  partsOf,
-  QUANTIZED_KEY,
-  type QuantizedEntry,
-  readQuantizedEntries,
-  type SafetensorsFile,
-  type Siblings,
+  rowLengthOf,
   type Staging,
+  storedBytes,
   type TensorSource,
   writeSafetensorsFolder,
 } from '../../files/index.ts';
-import { dequantizeComposite, fromFloat32, toFloat32 } from '../../numerics/index.ts';
+import { fromFloat32, toFloat32 } from '../../numerics/index.ts';
 import type { RunRecord } from '../../report/index.ts';
-import { bytesOf, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
-import { isQuantized, quantizationKeys } from '../checkpoint/quantization-keys.ts';
+import {
+  bytesOf,
+  type DType,
+  dtypes,
+  elementCount,
+  tensorFromBytes,
+  throwIfAborted,
+} from '../../tensor/index.ts';
+import { quantizationKeys } from '../checkpoint/quantization-keys.ts';
 import { refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
-import { replaceMembers } from '../checkpoint/replace-members.ts';
 import type { ConvertOptions } from '../convert.ts';
-import { copyCompanions, openFolderOfWeights, readText } from './folder-files.ts';
+import {
+  CONFIG,
+  copyCompanions,
+  type OpenedFolder,
+  openFolderOfWeights,
+  plainMetadata,
+  rewriteConfig,
+} from './folder-files.ts';
 import type { FolderFloat } from './packed-target.ts';
 import { plannedConversion, storedPlace, storedRecord } from './stored-output.ts';
 
-const CONFIG = 'config.json';
+/** What config.json calls the type of the weights: the second is the older name. */
+const typeKeys = ['dtype', 'torch_dtype'];
 
 /**
  * A folder of quantized tensors as plain floats: `convert({ to: 'safetensors:float16' })`. Ours, and those of
- * bitsandbytes and of 8-bit floats, whose config.json says so.
+ * bitsandbytes and of 8-bit floats. All real numbers get the type that is asked, and config.json says it.
  */
 export async function decodeFolder(
   options: ConvertOptions,
@@ -42,10 +51,8 @@ export async function decodeFolder(
   const { weights, name } = folder;
   try {
     const json = await readJson(folder.siblings, CONFIG);
-    const quantized = isQuantized(json);
-    const tensors = quantized
-      ? checkpointFloats(await readableTensors(weights.tensors, json!), weights, dtype)
-      : decodedTensors(weights, name, dtype);
+    const readable = await readableTensors(weights, json, name);
+    const tensors = [...readable.values()].map((tensor) => floatsIn(tensor, dtype));
     const source = { path: name, sizeBytes: weights.sizeBytes };
     if (options.dryRun) {
       const bytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
@@ -60,13 +67,12 @@ export async function decodeFolder(
     try {
       const { staging } = place;
       emit({ type: 'step', step: 'write' });
-      const metadata = new Map([...weights.metadata].filter(([key]) => key !== QUANTIZED_KEY));
       const names = await writeSafetensorsFolder(staging.folder, tensors, {
-        metadata,
+        metadata: plainMetadata(weights.metadata),
         ...(signal && { signal }),
       });
-      const companions = await copyCompanions(folder.siblings, staging, quantized ? [CONFIG] : []);
-      if (quantized) companions.push(await writePlainConfig(folder.siblings, staging));
+      const companions = await copyCompanions(folder.siblings, staging, [CONFIG]);
+      companions.push(...(await writePlainConfig(folder, json, staging, dtype)));
       const published = await staging.publish([...companions, ...names]);
       const sizeBytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
       const file = { path: published[companions.length]!, sizeBytes };
@@ -80,63 +86,38 @@ export async function decodeFolder(
   }
 }
 
-/** The tensors of a folder with the quantized ones decoded; one of these is in memory at a time. */
-function decodedTensors(weights: SafetensorsFile, file: string, dtype: FolderFloat): TensorSource[] {
-  const entries = readQuantizedEntries(weights, file);
-  const parts = new Set([...entries.keys()].flatMap((name) => partsOf(name, weights.tensors)));
-  const plain = [...weights.tensors.values()].filter(({ name }) => !parts.has(name));
-  let held: { readonly name: string; readonly bytes: Promise<Uint8Array> } | undefined;
-  const decode = async (name: string, entry: QuantizedEntry) => {
-    const q = await loadQuantized(name, entry, weights.tensors, file);
-    return bytesOf(fromFloat32(dequantizeComposite(q), entry.dims, dtype));
+/** All real numbers in one type, a row at a time; what has it already stays bit for bit, and so do integers. */
+function floatsIn(tensor: TensorSource, dtype: FolderFloat): TensorSource {
+  const { name, shape, type } = tensor;
+  if (type === dtype || !isReal(type)) return tensor;
+  const length = rowLengthOf(shape);
+  return {
+    name,
+    shape,
+    type: dtype,
+    async read(from, to) {
+      const dims = [(to - from) * length];
+      const bytes = (await tensor.read(from, to)).slice();
+      const values = toFloat32(tensorFromBytes(type as Exclude<DType, 'string'>, dims, bytes));
+      return bytesOf(fromFloat32(values, dims, dtype));
+    },
   };
-  const decoded = [...entries].map(([name, entry]): TensorSource => {
-    const rowBytes = ((entry.dims.at(-1) ?? 1) * (dtype === 'float32' ? 32 : 16)) / 8;
-    return {
-      name,
-      shape: entry.dims,
-      type: dtype,
-      async read(from, to) {
-        if (held?.name !== name) held = { name, bytes: decode(name, entry) };
-        return (await held.bytes).subarray(from * rowBytes, to * rowBytes);
-      },
-    };
-  });
-  return [...plain, ...decoded];
 }
 
-/** Tensors of other packages: those that were quantized have other types than in the file. */
-function checkpointFloats(
-  readable: ReadonlyMap<string, TensorSource>,
-  { tensors }: SafetensorsFile,
+/** Numbers that stand for themselves: exponents alone (E8M0) are scales of others. */
+const isReal = (type: string): boolean => dtypes[type as DType]?.kind === 'float' && type !== 'float8e8m0';
+
+/** config.json for floats of this type; undefined where there is none. */
+async function writePlainConfig(
+  folder: OpenedFolder,
+  json: Readonly<Record<string, unknown>> | undefined,
+  staging: Staging,
   dtype: FolderFloat,
-): TensorSource[] {
-  return [...readable.values()].map((tensor) => {
-    if (tensor === tensors.get(tensor.name)) return tensor;
-    const length = tensor.shape.at(-1) ?? 1;
-    return {
-      name: tensor.name,
-      shape: tensor.shape,
-      type: dtype,
-      async read(from, to) {
-        const bytes = (await tensor.read(from, to)).slice();
-        const values = toFloat32(tensorFromBytes('float32', [to - from, length], bytes));
-        return bytesOf(fromFloat32(values, [to - from, length], dtype));
-      },
-    };
-  });
+): Promise<string[]> {
+  if (json === undefined) return [];
+  const said = typeKeys.filter((key) => Object.hasOwn(json, key));
+  const types = Object.fromEntries((said.length > 0 ? said : ['torch_dtype']).map((key) => [key, dtype]));
+  return [await rewriteConfig(folder, staging, [...quantizationKeys, ...said], types)];
 }
 
-/** config.json for floats. */
-async function writePlainConfig(siblings: Siblings, staging: Staging): Promise<string> {
-  const text = await readText(siblings, CONFIG);
-  const sink = await staging.folder.open(CONFIG);
-  await sink.write(new TextEncoder().encode(replaceMembers(text, quantizationKeys, {})));
-  await sink.commit();
-  return CONFIG;
-}
-
-function sizeOf({ shape, type }: TensorSource): number {
-  const bits = { float32: 32, float16: 16, bfloat16: 16 }[type as string] ?? 8;
-  return (shape.reduce((a, b) => a * b, 1) * bits) / 8;
-}
+const sizeOf = ({ shape, type }: TensorSource): number => storedBytes(type, elementCount(shape));

@@ -1,10 +1,12 @@
 import {
   openSafetensorsFolder,
+  QUANTIZED_KEY,
   type SafetensorsFile,
   type Siblings,
   type Staging,
 } from '../../files/index.ts';
 import { fail, LowbitError } from '../../tensor/index.ts';
+import { replaceMembers } from '../checkpoint/replace-members.ts';
 import { counted, findWeights } from '../gguf/weights-place.ts';
 import type { ModelInput } from '../recipe.ts';
 import { copyTo } from './stored-output.ts';
@@ -33,6 +35,12 @@ const noCompanion =
 
 /** Folders, links that leave the folder, and what is not there. */
 const passedOver: readonly string[] = ['file/missing', 'file/not-a-file', 'file/unsafe-location'];
+
+export const CONFIG = 'config.json';
+
+/** Said where the input was quantized already. */
+export const DECODED =
+  'The input was quantized already: it was decoded first, and SQNR is measured against that, not against the original.';
 
 /** A folder of safetensors, opened. */
 export interface OpenedFolder {
@@ -95,4 +103,22 @@ export async function readText(siblings: Siblings, name: string): Promise<string
   } finally {
     await source.close?.();
   }
+}
+
+/** What a file says of itself, without its schemes: its tensors are floats now, or others. */
+export const plainMetadata = (metadata: ReadonlyMap<string, string>): Map<string, string> =>
+  new Map([...metadata].filter(([key]) => key !== QUANTIZED_KEY));
+
+/** config.json without some of its members and with others; gives its name. */
+export async function rewriteConfig(
+  { siblings }: OpenedFolder,
+  staging: Staging,
+  remove: readonly string[],
+  add: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const text = replaceMembers(await readText(siblings, CONFIG), remove, add);
+  const sink = await staging.folder.open(CONFIG);
+  await sink.write(new TextEncoder().encode(text));
+  await sink.commit();
+  return CONFIG;
 }

@@ -1,22 +1,36 @@
+import { readableTensors, readJson } from '../../architectures/index.ts';
 import {
   QUANTIZED_KEY,
   QUANTIZED_VERSION,
   type QuantizedEntry,
   rowCountOf,
   type StoredSizes,
-  type StoredTensor,
   storeQuantized,
   type TensorSource,
   writeSafetensorsFolder,
 } from '../../files/index.ts';
-import { quantizeComposite, type SchemeRequest, schemeText, toFloat32 } from '../../numerics/index.ts';
+import {
+  compositeError,
+  quantizeComposite,
+  type SchemeRequest,
+  schemeText,
+  toFloat32,
+} from '../../numerics/index.ts';
 import { type RunRecord, type StoredTensorRecord, storedTotals } from '../../report/index.ts';
 import { fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
 import { checkTensorPatterns } from '../check-patterns.ts';
+import { isQuantized, quantizationKeys } from '../checkpoint/quantization-keys.ts';
 import { type ReadOptions, refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
 import type { QuantizeOptions } from '../recipe.ts';
 import { globToRegExp } from '../selection.ts';
-import { copyCompanions, openFolderOfWeights } from './folder-files.ts';
+import {
+  CONFIG,
+  copyCompanions,
+  DECODED,
+  openFolderOfWeights,
+  plainMetadata,
+  rewriteConfig,
+} from './folder-files.ts';
 import { linearAxes, linearScheme } from './packed-target.ts';
 import { openStaged, storedPlace, storedRecord } from './stored-output.ts';
 import { TensorSpool } from './tensor-spool.ts';
@@ -49,7 +63,10 @@ export async function quantizeFolder(
   const folder = await openFolderOfWeights(options.model);
   const source = { path: folder.name, sizeBytes: folder.weights.sizeBytes };
   try {
-    const all = [...folder.weights.tensors.values()];
+    const json = await readJson(folder.siblings, CONFIG);
+    const readable = await readableTensors(folder.weights, json, folder.name);
+    const all = [...readable.values()];
+    const decoded = all.some((tensor) => tensor !== folder.weights.tensors.get(tensor.name));
     checkTensorPatterns(
       options,
       all.map(({ name }) => name),
@@ -76,7 +93,7 @@ export async function quantizeFolder(
         throwIfAborted(signal);
         const stored = await quantized(tensor, request);
         entries[tensor.name] = stored.entry;
-        records.push(recordOf(tensor, stored.entry.scheme, stored.sizes));
+        records.push({ ...recordOf(tensor, stored.entry.scheme, stored.sizes), sqnrDb: stored.sqnrDb });
         for (const part of stored.parts) await spool.add(part);
         emit({ type: 'progress', label: 'quantize', done: ++done, total: chosen.size, unit: 'tensors' });
       }
@@ -84,8 +101,9 @@ export async function quantizeFolder(
       const kept = all.filter((tensor) => !chosen.has(tensor));
       const description = JSON.stringify({ version: QUANTIZED_VERSION, tensors: entries });
       emit({ type: 'step', step: 'write' });
+      const metadata = plainMetadata(folder.weights.metadata);
       const names = await writeSafetensorsFolder(staging.folder, [...kept, ...spooled.tensors], {
-        metadata: new Map([...folder.weights.metadata, [QUANTIZED_KEY, description]]),
+        metadata: metadata.set(QUANTIZED_KEY, description),
         ...(signal && { signal }),
       });
       await spooled.close();
@@ -98,12 +116,15 @@ export async function quantizeFolder(
             return written.size;
           }),
       );
-      const companions = await copyCompanions(folder.siblings, staging);
+      const companions = await copyCompanions(folder.siblings, staging, isQuantized(json) ? [CONFIG] : []);
+      // Weights that another package had quantized are its no more.
+      if (isQuantized(json)) companions.push(await rewriteConfig(folder, staging, quantizationKeys, {}));
       const published = await staging.publish([...companions, ...names]);
       const weights = { path: published[companions.length]!, sizeBytes: sizes.reduce((a, b) => a + b, 0) };
       const stored = { ...storedTotals(records), tensors: records, files: [weights] };
       const notes = [
         `Only lowbit reads these tensors: lowbit convert ${typeof options.output === 'string' ? options.output : 'folder'} --to safetensors:float16 gives them back as floats.`,
+        ...(decoded ? [DECODED] : []),
       ];
       return await storedRecord('quantize', source, { preset: label, file: weights, stored, notes }, started);
     } finally {
@@ -114,13 +135,14 @@ export async function quantizeFolder(
   }
 }
 
-async function quantized(tensor: TensorSource, request: SchemeRequest): Promise<StoredTensor> {
+async function quantized(tensor: TensorSource, request: SchemeRequest) {
   const { name, shape, type } = tensor;
   const bytes = await tensor.read(0, rowCountOf(shape));
   const values = toFloat32(tensorFromBytes(type as 'float32', shape, bytes.slice()));
   const options = { name, ...(request.range && { range: request.range }) };
   const q = await quantizeComposite(values, shape, linearScheme(request), options);
-  return storeQuantized(name, q, { scheme: schemeText(request), axes: linearAxes });
+  const stored = await storeQuantized(name, q, { scheme: schemeText(request), axes: linearAxes });
+  return { ...stored, sqnrDb: compositeError(values, q).sqnrDb };
 }
 
 function chooseTensors(

@@ -25,6 +25,9 @@ export interface StoredPlace {
   close(): Promise<void>;
 }
 
+/** Weights by the names that loaders look for: of one file, of shards, and the index of these. */
+const folderWeights = /^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/;
+
 /** Opens the place of files that come together. `folder`: the output is one, however its path ends. */
 export async function storedPlace(
   output: string | SinkFolder,
@@ -36,7 +39,12 @@ export async function storedPlace(
   const { force = false, sources } = options;
   const place = await outputPlace(output, options.folder);
   try {
-    const staging = await stageInFolder(place.folder, { names: names(place.file), force, sources });
+    const staging = await stageInFolder(place.folder, {
+      names: names(place.file),
+      force,
+      sources,
+      ...(options.folder && { replaces: folderWeights }),
+    });
     return { staging, file: place.file, close: () => staging.discard().then(() => place.undo()) };
   } catch (error) {
     await place.undo();
