@@ -7,8 +7,8 @@ import {
   roundTrip,
   valueDistribution,
 } from '../numerics/index.ts';
-import type { DistributionRecord, FormatFit } from '../report/index.ts';
-import { throwIfAborted } from '../tensor/index.ts';
+import type { DistributionRecord, FormatFit, FormatMisfit } from '../report/index.ts';
+import { LowbitError, throwIfAborted } from '../tensor/index.ts';
 import { type NamedWeight, openNamedWeights, weightNamed } from './named-weights.ts';
 import type { ModelInput } from './recipe.ts';
 import { lowbitVersion } from './version.ts';
@@ -38,10 +38,17 @@ export async function distribution(options: DistributionOptions): Promise<Distri
     const weight = options.tensor === undefined ? largestOf(weights) : weightNamed(weights, options.tensor);
     const values = await weight.read();
     const fits: FormatFit[] = [];
+    const misfits: FormatMisfit[] = [];
     for (const text of texts) {
       throwIfAborted(signal);
       const { dims, name } = weight;
-      const trip = await roundTrip(text, { values, dims, axes: axesOf(weight), name });
+      const input = { values, dims, axes: axesOf(weight), name };
+      const trip = await roundTrip(text, input).catch((error: unknown) => {
+        if (!(error instanceof LowbitError) || !ofTheTensor.has(error.code)) throw error;
+        misfits.push({ scheme: text, reason: error.message });
+        return undefined;
+      });
+      if (trip === undefined) continue;
       fits.push({
         scheme: trip.scheme,
         bitsPerWeight: trip.bits / values.length,
@@ -57,11 +64,21 @@ export async function distribution(options: DistributionOptions): Promise<Distri
       tensor: { name: weight.name, shape: weight.shape, type: weight.type },
       distribution: valueDistribution(values, bins),
       formats: fits,
+      ...(misfits.length > 0 && { misfits }),
     };
   } finally {
     await close();
   }
 }
+
+/** Errors that say that a format and a tensor do not go together; other formats may fit. */
+const ofTheTensor: ReadonlySet<string> = new Set<LowbitError['code']>([
+  'ggml/row-length',
+  'numerics/axis',
+  'numerics/beyond-range',
+  'numerics/composite',
+  'numerics/fixed-block',
+]);
 
 /** Types of ggml have levels of levels: none are drawn. */
 const ofBlocks: Pick<FormatFit, 'levels' | 'codes' | 'usedCodes' | 'blocks'> = {
@@ -99,13 +116,16 @@ function errorsOf(values: Float32Array, back: Float32Array) {
   return { mse: noise / values.length, sqnrDb, maxError };
 }
 
-/** The reals of all codes in the block of the median scale, and how many codes the tensor uses. */
+/**
+ * The reals of all codes in the block of the median scale, and how many codes the tensor uses: of those that mean a
+ * finite real, -0 and 0 as one. Levels of more codes than 2^16, which no picture tells apart, are those of the first.
+ */
 function levelsOf(q: QuantizedTensor): Pick<FormatFit, 'levels' | 'codes' | 'usedCodes' | 'blocks'> {
   const format: NumberFormat = formats[q.scheme.format];
-  const { bits, unit, bookSize, minCode } = format;
+  const { bits, unit, bookSize, minCode, table } = format;
   const order = [...q.scale.keys()].sort((a, b) => Math.abs(q.scale[a]!) - Math.abs(q.scale[b]!));
   const at = order[order.length >> 1]!;
-  const count = 2 ** Math.min(bits, 8);
+  const count = 2 ** Math.min(bits, 16);
   const codes = format.createCodes(count).map((_, i) => minCode + i) as Codes;
   const layout = { rows: 1, length: count * unit, block: count * unit };
   const reals = format.decode(
@@ -119,5 +139,16 @@ function levelsOf(q: QuantizedTensor): Pick<FormatFit, 'levels' | 'codes' | 'use
     layout,
   );
   const levels = [...new Set(reals.filter(Number.isFinite))].sort((a, b) => a - b);
-  return { levels, codes: format.levels, usedCodes: new Set(q.codes).size, blocks: q.scale.length };
+  return {
+    levels,
+    codes: format.levels,
+    usedCodes: used(q.codes, unit === 1 ? table?.() : undefined),
+    blocks: q.scale.length,
+  };
+}
+
+/** Codes in use; of fixed levels, those that differ in what they mean. */
+function used(codes: Codes, table: Float32Array | undefined): number {
+  const seen = new Set(codes);
+  return table ? new Set([...seen].map((code) => table[code]! + 0).filter(Number.isFinite)).size : seen.size;
 }

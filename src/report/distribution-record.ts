@@ -13,11 +13,17 @@ export interface FormatFit {
   readonly maxError: number;
   /** Reals of the codes in the block whose scale is the median, ascending; none of ggml's types. */
   readonly levels: readonly number[];
-  /** Codes that the format has, and those that the tensor uses; 0 of ggml's types. */
+  /** Codes that mean different reals, and those that the tensor uses; 0 of ggml's types. */
   readonly codes: number;
   readonly usedCodes: number;
   /** Blocks with a scale of their own. */
   readonly blocks: number;
+}
+
+/** A scheme that this tensor cannot be stored in. */
+export interface FormatMisfit {
+  readonly scheme: string;
+  readonly reason: string;
 }
 
 /** How the values of a tensor meet the levels of formats. */
@@ -29,4 +35,6 @@ export interface DistributionRecord {
   readonly tensor: { readonly name: string; readonly shape: readonly number[]; readonly type: string };
   readonly distribution: ValueDistribution;
   readonly formats: readonly FormatFit[];
+  /** Schemes that were left out; absent where all fit. */
+  readonly misfits?: readonly FormatMisfit[];
 }

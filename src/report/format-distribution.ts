@@ -16,6 +16,8 @@ export function formatDistribution(record: DistributionRecord, options: MenuOpti
   const width = Math.min(200, options.width ?? 100) - names;
   const largest = Math.max(-spread.min, spread.max) || 1;
   const margin = ' '.repeat(names);
+  // Types of ggml have levels of levels: no line could show them.
+  const drawn = formats.filter(({ levels }) => levels.length > 0);
   const text = [
     `${bold(tensor.name)}  ${tensor.type} [${tensor.shape.join(', ')}]`,
     ...wrap(
@@ -25,12 +27,14 @@ export function formatDistribution(record: DistributionRecord, options: MenuOpti
     '',
     ...histogram(spread.counts, width).map((line) => margin + line),
     margin + axis(largest, width),
-    ...formats.map((fit) => `${fit.scheme.padEnd(names)}${levelLine(fit, largest, width)}`),
+    ...drawn.map((fit) => `${fit.scheme.padEnd(names)}${levelLine(fit, largest, width)}`),
     '',
     ...textTable(columns, formats, faint),
   ];
   const grouped = formats.some((f) => f.blocks > 1);
   if (grouped) text.push('', faint('Levels are those of the block with the median scale.'));
+  for (const { scheme, reason } of record.misfits ?? [])
+    text.push('', ...wrap(`${scheme} left out: ${reason}`, options.width ?? 100));
   return `${text.join('\n')}\n`;
 }
 
