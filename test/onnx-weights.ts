@@ -73,7 +73,7 @@ export async function roundTrips(
   for (const [i, { text }] of cases.entries()) {
     const filter = (node: { name: string }) => node.name === labels[i] || 'another case';
     const { quantized } = await lowerScheme(model, {
-      ...{ quantizer, filter, request: parseScheme(text) },
+      ...{ quantizer, filter, request: parseScheme(text), larger: 'stored' },
       carrier: 'standard',
     });
     for (const r of quantized)

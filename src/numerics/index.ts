@@ -7,6 +7,7 @@ export type * from './composite/composite.ts';
 export * from './composite/composite-bits.ts';
 export { compositeError } from './composite/composite-error.ts';
 export { dequantizeComposite } from './composite/dequantize-composite.ts';
+export * from './composite/planned-bits.ts';
 export * from './composite/quantize-composite.ts';
 export { decodeScales } from './composite/quantize-scales.ts';
 export { codeCount, encodedTiles } from './encoded-tiles.ts';

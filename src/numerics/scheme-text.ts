@@ -214,14 +214,24 @@ function granularityOf(text: string, row: NumberFormat, where: string | undefine
   }
   if (where === 'tensor' || where === 'channel' || where === 'token') return { kind: `per-${where}` };
   const block = /^(\d+)x(\d+)$/.exec(where);
-  if (block) return { kind: 'per-block', size: [Number(block[1]), Number(block[2])] };
+  if (block) return { kind: 'per-block', size: [groupSize(text, block[1]!), groupSize(text, block[2]!)] };
   const size = Number(where.replace('group=', ''));
   if (!Number.isInteger(size) || size < 1)
     fail('scheme/text', {
       text,
       what: `'${where}' is none of tensor, channel, token, a group size, 128x128`,
     });
-  return { kind: 'per-group', size };
+  return { kind: 'per-group', size: groupSize(text, String(size)) };
+}
+
+/** No axis is longer than this: a larger group is a slip. One that is merely longer than the axis is the whole axis. */
+const LARGEST_GROUP = 2 ** 31;
+
+function groupSize(text: string, size: string): number {
+  const values = Number(size);
+  if (values < 1 || values > LARGEST_GROUP)
+    fail('scheme/text', { text, what: `'${size}' is no size of a group, which has 1 to 2^31 values` });
+  return values;
 }
 
 /**

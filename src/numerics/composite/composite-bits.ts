@@ -22,7 +22,8 @@ export interface StoredBits {
   readonly perWeight: number;
 }
 
-const scaleBits: Readonly<Record<ScaleType, number>> = {
+/** Bits of one stored scale. */
+export const scaleBits: Readonly<Record<ScaleType, number>> = {
   float32: 32,
   float16: 16,
   bfloat16: 16,
@@ -62,7 +63,10 @@ export function compositeBits({ base, scales, outliers, lowRank }: CompositeTens
 const MEAN_BITS = 32;
 
 /** Formats with blocks of their own say what a block's scale takes; where codes are the reals there is none. */
-function ownScaleBits({ block, bits, unit, bitsPerWeight, scaled }: NumberFormat, scaleType: number): number {
+export function ownScaleBits(
+  { block, bits, unit, bitsPerWeight, scaled }: NumberFormat,
+  scaleType: number,
+): number {
   if (block !== 'free') return (bitsPerWeight - bits / unit) * block;
   return scaled ? scaleType : 0;
 }

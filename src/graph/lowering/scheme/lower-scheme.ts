@@ -4,6 +4,7 @@ import {
   type FormatName,
   formats,
   type NumberFormat,
+  plannedBits,
   type SchemeRequest,
   scaleCount,
   schemeAt,
@@ -47,12 +48,17 @@ export interface SchemeOptions {
    * and are no slower than float. standard: ai.onnx alone. packed: whatever keeps weights packed in memory.
    */
   readonly carrier?: SchemeCarrier;
+  /** Weights that the scheme would make larger than float: left float (default), or stored all the same. */
+  readonly larger?: 'float' | 'stored';
   /** MatMulNBits: 4 rounds activations to int8, 0 (default) computes in float. */
   readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4;
 }
 
 /** Weights of fewer values save nothing worth the operators. */
 const LEAST_VALUES = 256;
+
+/** What a weight takes as it is. */
+const FLOAT_BITS = 32;
 
 /** GatherND with batches, and Slice, Add and Mul as they are today. */
 const OPSET = 13;
@@ -128,6 +134,9 @@ async function storeWeight(
   const seen = view(node, dims);
   if (typeof seen === 'string') return seen;
   const scheme = schemeAt(request, seen);
+  const bits = plannedBits(scheme, seen.dims);
+  if (bits >= FLOAT_BITS && context.larger !== 'stored')
+    return `the scheme would take ${Number(bits.toFixed(1))} bits per weight`;
   const key = JSON.stringify(['scheme', name, scheme, seen.dims]);
   const made = context.made.get(found.owner)?.get(key);
   const real = made ?? (await decodedWeight(context, { name, node, found, scheme, seen }));

@@ -106,3 +106,21 @@ test("Gemm's alpha would round scales again: decoded instead", async () => {
   expect(quantized[0]!.runs).toBe('float-at-load');
   expect([...model.graph.nodes].some(({ op }) => op === 'Gemm')).toBe(true);
 });
+
+test('a weight that the scheme would make larger stays float, and says why', async () => {
+  const quantizer: SchemeQuantizer = async ({ weight, scheme }) =>
+    quantizeComposite(toFloat32(await loadWeight(weight)), weight.dims, scheme);
+  const of = async (text: string) => {
+    const model = oneNode({ op: 'MatMul', fed: [0] }, unit(96), randomTensor(2, 96, 24));
+    return lowerScheme(model, { quantizer, request: parseScheme(text) });
+  };
+  for (const [text, bits] of [
+    ['kmeans4/1', 516],
+    ['kmeans8/channel', 93.3],
+  ] as const) {
+    const { quantized, kept } = await of(text);
+    expect(quantized, text).toEqual([]);
+    expect(kept.map(({ why }) => why).join()).toContain(`the scheme would take ${bits} bits per weight`);
+  }
+  expect((await of('kmeans4/tensor')).quantized).toHaveLength(1);
+});
