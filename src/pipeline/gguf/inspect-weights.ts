@@ -22,7 +22,7 @@ import {
 import { elementCount, fail } from '../../tensor/index.ts';
 import { inspectCheckpoint } from '../checkpoint/inspect-checkpoint.ts';
 import { readCompanion } from '../layout.ts';
-import { inspectQuantized } from '../packed/inspect-stored.ts';
+import { inspectQuantized, quantizedParameters } from '../packed/inspect-stored.ts';
 import { typeLabel } from './gguf-record.ts';
 import { isImatrix } from './model-facts.ts';
 import type { WeightsPlace } from './weights-place.ts';
@@ -105,7 +105,7 @@ async function inspectSafetensors(source: ByteSource): Promise<WeightsSummary> {
     file: { path: source.name, sizeBytes: source.size },
     files: 1,
     architecture: '',
-    ...contentOf([...tensors.values()]),
+    ...countedAs(contentOf([...tensors.values()]), stored && quantizedParameters(weights, source.name)),
     metadata: Object.fromEntries([...metadata].filter(([key]) => key !== QUANTIZED_KEY)),
     ...(stored && { stored }),
   };
@@ -128,21 +128,19 @@ async function inspectFolder(name: string, siblings: Siblings): Promise<WeightsS
   const { tensors, sizeBytes, shards, close } = weights;
   const config = await readConfig(siblings);
   const checkpoint = await inspectCheckpoint(weights, config, name).finally(close);
-  const stored = inspectQuantized(weights, name) ?? checkpoint?.stored;
+  const own = inspectQuantized(weights, name);
+  const stored = own ?? checkpoint?.stored;
+  const parameters = own ? quantizedParameters(weights, name) : checkpoint?.parameters;
   const { architectures, model_type } = config;
   const architecture = Array.isArray(architectures) ? architectures[0] : model_type;
   const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
-  const content = contentOf([...tensors.values()]);
+  const content = countedAs(contentOf([...tensors.values()]), parameters);
   return {
     container: 'safetensors',
     file: { path: name, sizeBytes },
     files: shards,
     architecture: typeof architecture === 'string' ? architecture : '',
     ...content,
-    ...(checkpoint && {
-      parameters: checkpoint.parameters,
-      bitsPerWeight: (8 * content.weightBytes) / checkpoint.parameters,
-    }),
     metadata: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])),
     ...(stored && { stored }),
   };
@@ -168,6 +166,15 @@ function contentOf(tensors: readonly TensorSource[]) {
     sizeBytes: storedBytes(type, elementCount(shape)),
   }));
   return summed(list);
+}
+
+/** Where codes are counted as what they stand for, not as bytes. */
+function countedAs<C extends { readonly parameters: number; readonly weightBytes: number }>(
+  content: C,
+  parameters = content.parameters,
+) {
+  const bitsPerWeight = parameters === 0 ? 0 : (8 * content.weightBytes) / parameters;
+  return { ...content, parameters, bitsPerWeight };
 }
 
 function summed(list: readonly TensorSummary[]) {

@@ -11,6 +11,15 @@ import { type StoredRecord, type StoredTensorRecord, storedTotals } from '../../
 import { elementCount } from '../../tensor/index.ts';
 import { storedTensor } from './pack-model.ts';
 
+/** Values of all tensors of a safetensors file: those of quantized ones once, and their scales and books not at all. */
+export function quantizedParameters(weights: SafetensorsFile, file: string): number {
+  const entries = readQuantizedEntries(weights, file);
+  const parts = new Set([...entries.keys()].flatMap((name) => partsOf(name, weights.tensors)));
+  const kept = [...weights.tensors.values()].filter(({ name }) => !parts.has(name));
+  const shapes = [...kept.map(({ shape }) => shape), ...[...entries.values()].map(({ dims }) => dims)];
+  return shapes.reduce((sum, shape) => sum + elementCount(shape), 0);
+}
+
 /** What the quantized tensors of a safetensors file take; undefined where there are none. Headers alone are read. */
 export function inspectQuantized(weights: SafetensorsFile, file: string): StoredRecord | undefined {
   const entries = readQuantizedEntries(weights, file);

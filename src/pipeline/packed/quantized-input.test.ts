@@ -15,8 +15,9 @@ import {
   writeSafetensorsFolder,
 } from '../../files/index.ts';
 import { fromFloat32 } from '../../numerics/index.ts';
+import type { WeightsSummary } from '../../report/index.ts';
 import { bytesOf } from '../../tensor/index.ts';
-import { convert, quantize } from '../index.ts';
+import { convert, inspect, quantize } from '../index.ts';
 import { openNamedWeights } from '../named-weights.ts';
 
 let cwd: string;
@@ -85,6 +86,10 @@ test.each([
   const output = await made(source, to, first);
   expect(output.stored!.tensors[0]!.sqnrDb).toBeGreaterThan(dB);
   expect(output.notes.join()).not.toContain('decoded first');
+
+  const { parameters, stored } = (await inspect(at(first))) as WeightsSummary;
+  expect(parameters).toBe(128 * 128 + 128 + 1024);
+  expect(stored!.tensors.map(({ name }) => name)).toEqual([weight]);
 
   const seen = await weights(at(first));
   expect([...seen.keys()].sort()).toEqual(plainNames);
