@@ -25,6 +25,7 @@ export * from './float-arrays.ts';
 export * from './format-menu.ts';
 export { codeValues } from './formats/code-values.ts';
 export * from './formats/format-families.ts';
+export { formatNamed } from './formats/format-named.ts';
 export * from './formats/formats.ts';
 export type * from './formats/number-format.ts';
 export type { SchemeOption } from './formats/scheme-options.ts';

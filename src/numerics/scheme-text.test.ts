@@ -90,7 +90,7 @@ test('texts that mean nothing are refused by their fault', () => {
       "The scheme 'nf4//' cannot be read: it is not of the form format/granularity:options+parts. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.",
       "The scheme 'nf4/0' cannot be read: '0' is none of tensor, channel, token, a group size, 128x128. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.",
       "The scheme 'nf4/half' cannot be read: 'half' is none of tensor, channel, token, a group size, 128x128. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.",
-      "Unknown format 'nf9'. Did you mean 'nf2'? Known: int1, uint1, int2, uint2, int3, uint3, int4, uint4, int5, uint5, int6, uint6, int7, uint7, int8, uint8, int9, uint9, int10, uint10, int11, uint11, int12, uint12, int13, uint13, int14, uint14, int15, uint15, int16, uint16, midrise1, midrise2, midrise3, midrise4, midrise5, midrise6, midrise7, midrise8, deadzone2, deadzone3, deadzone4, deadzone5, deadzone6, deadzone7, deadzone8, float16, bfloat16, e4m3fn, e5m2, e4m3fnuz, e5m2fnuz, e3m2, e2m3, e2m1, mxfp8_e4m3, mxfp8_e5m2, mxfp6_e3m2, mxfp6_e2m3, mxfp4, mxint8, nvfp4, nf2, nf3, nf4, nf5, nf6, nf7, nf8, af4, fp4, dynamic8, mulaw2, mulaw3, mulaw4, mulaw5, mulaw6, mulaw7, mulaw8, alaw2, alaw3, alaw4, alaw5, alaw6, alaw7, alaw8, pot2, pot3, pot4, pot5, pot6, pot7, pot8, log3, log4, log5, log6, log7, log8, apot3, apot4, apot5, apot6, apot7, apot8, binary, ternary, b158, kmeans1, kmeans2, kmeans3, kmeans4, kmeans5, kmeans6, kmeans7, kmeans8, quantile1, quantile2, quantile3, quantile4, quantile5, quantile6, quantile7, quantile8, vq2x4, vq2x6, vq2x8, vq3x6, vq4x4, vq4x6, vq4x8, vq8x8, rvq2x4x2, rvq4x4x2, rvq4x4x3, rvq4x4x4, rvq4x8x2, rvq8x4x2, rvq8x4x4, rvq8x8x2, pq4x4x2, pq4x8x2, pq8x4x2, pq8x4x4, pq8x8x2.",
+      "Unknown format 'nf9'. Did you mean 'nf2'? lowbit formats lists all 146.",
       "Unknown range 'max'. Known: min-max, abs-max, percentile, mse, octav, kl, hqq.",
       "The scheme 'int4+outliers=2' cannot be read: 'outliers=2' has no value that makes sense. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.",
       "The scheme 'int4+lowrank=0' cannot be read: 'lowrank=0' has no value that makes sense. Write it as nf4/64, int8/channel, e4m3fn/128x128 or int4/128:asymmetric,range=mse+outliers=0.5%.",
@@ -156,4 +156,18 @@ test('options that a format does not read, and what is said twice, are refused',
       expect(told, `${row.name} ${option}`).toEqual(plain);
     }
   }
+});
+
+test('names from elsewhere are told what they are called here', () => {
+  const called = {
+    mxfp8: 'mxfp8_e4m3',
+    fp8: 'e4m3fn',
+    fp8_e4m3: 'e4m3fn',
+    float8_e4m3fn: 'e4m3fn',
+    bf16: 'bfloat16',
+  };
+  for (const [name, here] of Object.entries(called))
+    expect(() => parseScheme(`${name}/tensor`)).toThrow(
+      `Unknown format '${name}': it is called '${here}' here.`,
+    );
 });

@@ -1,5 +1,6 @@
 import { fail, lookUp } from '../tensor/index.ts';
 import type { CompositeScheme, DoubleQuantization, OutlierChoice } from './composite/composite.ts';
+import { formatNamed } from './formats/format-named.ts';
 import { type FormatName, formats } from './formats/formats.ts';
 import type { NumberFormat } from './formats/number-format.ts';
 import type { SchemeOption } from './formats/scheme-options.ts';
@@ -123,7 +124,7 @@ function doubleOf(text: string): DoubleQuantization | undefined {
   if (!Number.isInteger(block) || block < 1) return undefined;
   if (said.some((word) => word !== 'keepmean' && word !== 'asymmetric')) return undefined;
   return {
-    format: named('format', formats, name) as FormatName,
+    format: formatNamed(name),
     block,
     removeMean: !said.includes('keepmean'),
     ...(said.includes('asymmetric') && { symmetric: false }),
@@ -152,7 +153,7 @@ export function parseScheme(text: string): SchemeRequest {
   if (!found)
     return fail('scheme/text', { text, what: 'it is not of the form format/granularity:options+parts' });
   const [, name = '', where, optionText, partText] = found;
-  const format = named('format', formats, name) as FormatName;
+  const format = formatNamed(name);
   const draft: Draft = { choice: { symmetric: true }, entropy: false };
   const said = new Map<string, string>();
   const apply = (table: typeof options, kind: string, entry: string) => {

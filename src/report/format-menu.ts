@@ -54,7 +54,7 @@ export function formatMenuText(entries: readonly MenuEntry[], options: MenuOptio
     text.push(...textTable(columns, lines, faint), '');
   }
   text.push(
-    'lowbit formats NAME explains one. Use it as --to format:NAME, or --to gguf:TYPE for those of ggml.',
+    'lowbit formats NAME explains one. Use it as --to format:NAME; names that begin with gguf: are used as they are, --to gguf:TYPE.',
   );
   return `${text.join('\n')}\n`;
 }
@@ -108,7 +108,8 @@ export function formatDetailsText(
   if (details) {
     facts.splice(2, 0, ['levels', levelsText(entry, details)]);
     facts.push(['range by default', details.defaultRange]);
-    if (Number.isFinite(details.errorBound))
+    // A bound above the magnitude itself says nothing: books follow the values.
+    if (details.errorBound <= 1)
       facts.push(['largest move', `${details.errorBound.toPrecision(3)} of the block's largest magnitude`]);
   }
   const names = Math.max(...facts.map(([name]) => name.length)) + 2;

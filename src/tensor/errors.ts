@@ -133,7 +133,16 @@ export interface ErrorDetails {
   'lowering/form': { format: string; form: string };
   'lowering/opset': { got: number; wanted: number; what: string };
   'lowering/range-missing': { value: string };
-  'name/unknown': { what: string; got: string; known: readonly string[]; meant?: readonly string[] };
+  'name/unknown': {
+    what: string;
+    got: string;
+    known: readonly string[];
+    meant?: readonly string[];
+    /** What it is called here. */
+    called?: string;
+    /** The command that lists so many names that a message should not. */
+    list?: string;
+  };
   'numerics/axis': { axis: number; dims: number[] };
   'numerics/beyond-range': { name: string; index: number; value: string; type: string };
   'numerics/composite': { name: string; what: string };
@@ -430,9 +439,11 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'lowering/range-missing': (d) =>
     `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
   'name/unknown': (d) => {
+    if (d.called !== undefined)
+      return `Unknown ${d.what} '${d.got}': it is called '${d.called}' here. ${d.list} lists all ${d.known.length}.`;
     const near = d.meant ?? [nearest(d.got, d.known) ?? []].flat();
     const meant = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`;
-    return `Unknown ${d.what} '${d.got}'.${meant} Known: ${d.known.join(', ')}.`;
+    return `Unknown ${d.what} '${d.got}'.${meant} ${d.list === undefined ? `Known: ${d.known.join(', ')}` : `${d.list} lists all ${d.known.length}`}.`;
   },
   'numerics/axis': (d) =>
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,

@@ -69,6 +69,8 @@ test('an unknown format is refused with the nearest one', async () => {
   const { code, stderr } = await runLowbit(['formats', 'nf44'], { cwd });
   expect(code).toBe(2);
   expect(stderr).toContain("Did you mean 'nf4'?");
+  expect((await runLowbit(['formats', 'mxfp8'], { cwd })).stderr).toContain("it is called 'mxfp8_e4m3' here");
+  expect(await stdoutOf('formats', 'nf4/64')).toBe(await stdoutOf('formats', 'nf4'));
 });
 
 test('a distribution: picture, figures, SVG and record say the same', async () => {

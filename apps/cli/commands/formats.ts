@@ -1,6 +1,5 @@
-import { type FormatName, formatDetails, formatMenu, formats } from 'lowbit/numerics';
+import { type FormatName, formatDetails, formatMenu, formatNamed, formats } from 'lowbit/numerics';
 import { formatDetailsText, formatMenuText } from 'lowbit/report';
-import { lookUp } from 'lowbit/tensor';
 import type { Command } from '../command.ts';
 import { commonFlags } from '../flags.ts';
 
@@ -20,8 +19,13 @@ export const formatsCommand: Command = {
       else terminal.print(formatMenuText(menu, { color, width }));
       return 0;
     }
-    const name = asked.toLowerCase();
-    const entry = lookUp('format', Object.fromEntries(menu.map((e) => [e.name, e])), name);
+    // Of a scheme such as nf4/64+double, its format.
+    const [name = ''] = asked.toLowerCase().split(/[/+]|(?<!^gguf):/);
+    formatNamed(
+      name,
+      menu.map((e) => e.name),
+    );
+    const entry = menu.find((e) => e.name === name)!;
     const details = Object.hasOwn(formats, name) ? await formatDetails(name as FormatName) : undefined;
     if (terminal.json) terminal.printJson({ ...entry, ...details });
     else terminal.print(formatDetailsText(entry, details, { color, width }));
