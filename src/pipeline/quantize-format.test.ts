@@ -71,7 +71,7 @@ test('what ONNX files cannot hold is refused by name', async () => {
     'int12 has codes of 12 bits, and ONNX files hold indices of at most 8. Choose a format of 8 bits or fewer; lowbit formats lists them.',
   );
   expect((await refusal({ to: 'format:kmeans4/channel+rans' })).message).toContain(
-    'ONNX has no operator that decodes entropy-coded weights; leave +rans out',
+    'ONNX has no operator that decodes entropy-coded weights; write -o model.lowbit',
   );
   expect((await refusal({ to: 'format:nf4/64', layout: 'transformers.js' })).message).toContain(
     'format:nf4/64',

@@ -7,6 +7,7 @@ import { type Destination, destinationOf, refuseSameFile } from './destination.t
 import { isGgufTarget } from './gguf/gguf-target.ts';
 import { quantizeGguf } from './gguf/quantize-gguf.ts';
 import { openRunnable } from './open-model.ts';
+import { refuseFolder } from './packed/folder-files.ts';
 import { storedTarget } from './packed/packed-target.ts';
 import { quantizeFolder } from './packed/quantize-folder.ts';
 import { isPackedOutput, quantizePacked } from './packed/quantize-packed.ts';
@@ -40,6 +41,7 @@ export async function quantize(options: QuantizeOptions): Promise<RunRecord> {
   const limits = limitsOf(recipe, options);
   return withContext(options, async (context) => {
     context.emit({ type: 'step', step: 'open' });
+    await refuseFolder(options.model, recipe.presets[0]!);
     const opened = await openRunnable(options.model);
     let destination: Destination | undefined;
     let run: QuantizeRun | undefined;

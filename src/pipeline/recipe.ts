@@ -207,7 +207,11 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     const gguf = ggufTargetOf(name);
     const known = Object.keys(presets);
     const near = nearest(name, known);
-    const meant = [...(near === undefined ? [] : [near]), ...(gguf === undefined ? [] : [gguf])];
+    const meant = [
+      ...(near === undefined ? [] : [near]),
+      ...(gguf === undefined ? [] : [gguf]),
+      ...folderMeant(name),
+    ];
     fail('name/unknown', { what: 'preset', got: name, known, meant });
   }
   const overrides = Object.entries(recipe.overrides).map(([pattern, name]) => [pattern, formatLabel(name)]);
@@ -217,6 +221,12 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     presets: [...new Set(names.map(formatLabel))],
   };
 }
+
+/** Targets of folders, for names that are theirs but for a part. */
+const folderMeant = (name: string): string[] =>
+  Object.entries({ 'fp8:block': /^fp8$/i, 'bnb:nf4': /^(bnb|bitsandbytes)$/i })
+    .filter(([, short]) => short.test(name))
+    .map(([target]) => target);
 
 /** Names of outputs, each once. Options of a scheme hold commas too: what is no name belongs to the scheme before. */
 function targetsOf(parts: readonly string[]): string[] {

@@ -135,7 +135,7 @@ test('what a user can get wrong', async () => {
   expect(await said('convert', 'g.lowbit', '--to', 'onnx', '-o', 'g.onnx')).toContain('g.onnx');
   expect(await said('quantize', glyphModel, '--to', 'safetensors:nf44', '-o', 'no/')).toContain("'nf44'");
   expect(await said('quantize', glyphModel, '--to', 'safetensors:nf4', '-o', 'no/')).toContain(
-    'There is no model in',
+    'takes format:nf4',
   );
   expect(existsSync(join(cwd, 'no.onnx')) || existsSync(join(cwd, 'no'))).toBe(false);
 });

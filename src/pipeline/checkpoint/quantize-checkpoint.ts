@@ -64,7 +64,7 @@ export async function quantizeCheckpoint(
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });
-  const folder = await openFolderOfWeights(options.model);
+  const folder = await openFolderOfWeights(options.model, label);
   try {
     const source = { path: folder.name, sizeBytes: folder.weights.sizeBytes };
     const plan = await planCheckpoint(folder, options, label, target);

@@ -3,6 +3,7 @@ import type { RunRecord } from '../../report/index.ts';
 import { fail, throwIfAborted } from '../../tensor/index.ts';
 import { type ReadOptions, refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
 import type { ConvertOptions } from '../convert.ts';
+import { refuseFolder } from './folder-files.ts';
 import { packModel } from './pack-model.ts';
 import { copyTo, openInput, plannedConversion, storedPlace, storedRecord } from './stored-output.ts';
 
@@ -18,6 +19,7 @@ export async function convertToLowbit(options: ConvertOptions): Promise<RunRecor
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });
+  await refuseFolder(options.model, 'lowbit');
   const { source, siblings, path } = await openInput(options.model);
   const name = baseName(source.name) || 'model.onnx';
   const fallback = `${name.replace(/\.onnx$/i, '')}.lowbit`;

@@ -13,6 +13,7 @@ import {
   type DType,
   dtypes,
   elementCount,
+  fail,
   tensorFromBytes,
   throwIfAborted,
 } from '../../tensor/index.ts';
@@ -30,6 +31,8 @@ import {
 import type { FolderFloat } from './packed-target.ts';
 import { plannedConversion, storedPlace, storedRecord } from './stored-output.ts';
 
+/** From here on float16 rounds to infinity. */
+const FLOAT16_OVERFLOW = 65520;
 /** What config.json calls the type of the weights: the second is the older name. */
 const typeKeys = ['dtype', 'torch_dtype'];
 
@@ -47,7 +50,7 @@ export async function decodeFolder(
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });
-  const folder = await openFolderOfWeights(options.model);
+  const folder = await openFolderOfWeights(options.model, label);
   const { weights, name } = folder;
   try {
     const json = await readJson(folder.siblings, CONFIG);
@@ -99,6 +102,17 @@ function floatsIn(tensor: TensorSource, dtype: FolderFloat): TensorSource {
       const dims = [(to - from) * length];
       const bytes = (await tensor.read(from, to)).slice();
       const values = toFloat32(tensorFromBytes(type as Exclude<DType, 'string'>, dims, bytes));
+      const beyond =
+        dtype === 'float16'
+          ? values.findIndex((x) => FLOAT16_OVERFLOW <= Math.abs(x) && Number.isFinite(x))
+          : -1;
+      if (beyond >= 0)
+        fail('numerics/beyond-range', {
+          name,
+          index: from * length + beyond,
+          value: String(values[beyond]),
+          type: dtype,
+        });
       return bytesOf(fromFloat32(values, dims, dtype));
     },
   };

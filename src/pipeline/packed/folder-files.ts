@@ -51,11 +51,12 @@ export interface OpenedFolder {
   readonly sources: readonly string[];
 }
 
-/** @throws safetensors/*, file/* */
-export async function openFolderOfWeights(input: ModelInput): Promise<OpenedFolder> {
+/** @throws recipe/invalid for an ONNX file, checkpoint/missing, safetensors/*, file/* */
+export async function openFolderOfWeights(input: ModelInput, label: string): Promise<OpenedFolder> {
   const place = await findWeights(input);
   if (place.kind !== 'folder') {
     await place.source.close?.();
+    if (/\.(onnx|ort|lowbit)$/i.test(place.source.name)) refuseOnnx(place.source.name, label);
     return fail('checkpoint/missing', { folder: place.source.name });
   }
   const { list } = place.siblings;
@@ -67,6 +68,32 @@ export async function openFolderOfWeights(input: ModelInput): Promise<OpenedFold
     siblings,
     sources: siblings.opened.flatMap(({ path }) => path ?? []),
   };
+}
+
+/** @throws recipe/invalid always: what is made of a folder cannot be made of a graph */
+function refuseOnnx(file: string, label: string): never {
+  const way = label.startsWith('safetensors:')
+    ? `format:${label.slice('safetensors:'.length).replace(/\+rans$/, '')}`
+    : 'format:nf4/64';
+  const problem = `to: ${label} is made of a Hugging Face folder, and ${file} is an ONNX model, which takes ${way}, presets and lowbit`;
+  return fail('recipe/invalid', { problems: [problem] });
+}
+
+/**
+ * A target of ONNX files and a folder: the way of folders is named instead.
+ * @throws recipe/invalid for a folder with config.json
+ */
+export async function refuseFolder(input: ModelInput, label: string): Promise<void> {
+  if (typeof input === 'string' && /^https?:/.test(input)) return;
+  const place = await findWeights(input).catch(() => undefined);
+  if (place === undefined) return;
+  if (place.kind !== 'folder') {
+    if (typeof input === 'string') await place.source.close?.();
+    return;
+  }
+  const scheme = /^format:(.*)$/i.exec(label)?.[1] ?? 'nf4/64';
+  const problem = `to: ${label} is made of an ONNX model, and ${place.name} is a folder of weights, which quantize takes to safetensors:${scheme}, bnb:nf4, fp8:block or gguf:Q4_K_M`;
+  fail('recipe/invalid', { problems: [problem] });
 }
 
 /** Copies the files beside the weights, but for some, to a staging place; gives their names. */

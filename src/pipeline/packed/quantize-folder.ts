@@ -60,7 +60,7 @@ export async function quantizeFolder(
   const { signal, onEvent: emit = () => {} } = options;
   throwIfAborted(signal);
   emit({ type: 'step', step: 'open' });
-  const folder = await openFolderOfWeights(options.model);
+  const folder = await openFolderOfWeights(options.model, label);
   const source = { path: folder.name, sizeBytes: folder.weights.sizeBytes };
   try {
     const json = await readJson(folder.siblings, CONFIG);

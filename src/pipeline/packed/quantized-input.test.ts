@@ -173,3 +173,22 @@ test.skipIf(!existsSync(checkpoint))(
     }
   },
 );
+
+test('a target of the other kind of model is told the way', async () => {
+  const said = (run: Promise<unknown>) => run.then(String, (error: Error) => error.message);
+  const output = at('none/');
+  const onnx = join(import.meta.dirname, '../../../examples/glyphs/glyphs.onnx');
+  expect(await said(quantize({ model: source, to: 'format:int4/32', output }))).toContain(
+    'takes to safetensors:int4/32, bnb:nf4',
+  );
+  expect(await said(quantize({ model: source, to: 'int8', output }))).toContain('safetensors:nf4/64');
+  expect(await said(convert({ model: source, to: 'lowbit', output: at('none.lowbit') }))).toContain(
+    'safetensors:nf4/64',
+  );
+  expect(await said(quantize({ model: onnx, to: 'bnb:nf4', output }))).toContain('takes format:nf4/64');
+  expect(await said(quantize({ model: onnx, to: 'safetensors:int5/64+rans', output }))).toContain(
+    'takes format:int5/64,',
+  );
+  expect(await said(quantize({ model: source, to: 'fp8', output }))).toContain("'fp8:block'");
+  expect(existsSync(at('none'))).toBe(false);
+});
