@@ -21,6 +21,8 @@ export interface MenuEntry {
   readonly block: number | 'free';
   readonly needs: string;
   readonly runs: string;
+  /** The same of its family: some widths may have fewer. */
+  readonly familyRuns: string;
   readonly source: string;
 }
 
@@ -43,7 +45,8 @@ export function formatMenu(): MenuEntry[] {
       levels: format.levels,
       block: format.block,
       needs,
-      runs,
+      runs: format.runs ?? runs,
+      familyRuns: runs,
       source: format.source,
     };
   });
@@ -58,6 +61,7 @@ export function formatMenu(): MenuEntry[] {
       block: row.block,
       needs: importanceNeeds[row.importance],
       runs: 'llama.cpp and what is built on it',
+      familyRuns: 'llama.cpp and what is built on it',
       source: 'ggml 0.25.1: ggml.h, ggml-common.h',
     }),
   );

@@ -4,6 +4,7 @@ import type { SchemeOption } from './formats/scheme-options.ts';
 import {
   dequantizeComposite,
   type FormatName,
+  formatMenu,
   formats,
   type NumberFormat,
   parseScheme,
@@ -170,4 +171,11 @@ test('names from elsewhere are told what they are called here', () => {
     expect(() => parseScheme(`${name}/tensor`)).toThrow(
       `Unknown format '${name}': it is called '${here}' here.`,
     );
+});
+
+test('a width says who runs it, where its family does not', () => {
+  const runs = Object.fromEntries(formatMenu().map((e) => [e.name, e.runs]));
+  for (const name of ['int3', 'int5', 'uint7', 'int12'])
+    expect(runs[name]).not.toMatch(/QDQ|MatMulNBits|TFLite/);
+  expect([runs.int4, runs.int8]).toEqual(Array(2).fill(expect.stringContaining('QDQ, MatMulNBits')));
 });

@@ -26,7 +26,7 @@ export function formatMenuText(entries: readonly MenuEntry[], options: MenuOptio
     const sameNeeds = same(own, (e) => e.needs);
     const sameSource = same(own, (e) => e.source);
     const facts = [
-      `Runs on: ${own[0]!.runs}.`,
+      `Runs on: ${own[0]!.familyRuns}${own.every((e) => e.runs === e.familyRuns) ? '' : ' (not every width: lowbit formats NAME says which)'}.`,
       ...(sameNeeds ? [`Needs: ${own[0]!.needs}.`] : []),
       ...(sameSource ? [`Source: ${own[0]!.source}.`] : []),
     ];

@@ -16,6 +16,14 @@ function searchedParts(bits: number): Float32Array {
   return bits <= 8 ? grid(1.01, [0.03, 0.02, 0.015, 0.01][bits - 5]!, 12) : new Float32Array(0);
 }
 
+/** Where widths are not computed with as they are. */
+function runsOf(bits: number): { runs?: string } {
+  if (bits === 4 || bits === 8) return {};
+  if (bits === 2) return { runs: 'ONNX Runtime (MatMulNBits)' };
+  if (bits === 16) return { runs: 'ONNX Runtime (QDQ), TFLite (activations)' };
+  return { runs: bits < 8 ? 'ONNX Runtime, decoded at load' : 'files of lowbit only' };
+}
+
 /** The narrowest tensor type that holds the codes. */
 function storedType(bits: number, signed: boolean) {
   const width = bits <= 2 ? 2 : bits <= 4 ? 4 : bits <= 8 ? 8 : 16;
@@ -33,6 +41,7 @@ export function integerFormat(name: string, bits: number, signed: boolean): Numb
   return uniformFormat({
     name,
     family: 'integer',
+    ...runsOf(bits),
     ...(bits > 2 ? schemeOptions.integers : schemeOptions.narrowIntegers),
     kind: 'integer',
     description:

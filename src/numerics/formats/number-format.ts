@@ -77,6 +77,8 @@ export interface NumberFormat<Params = ScalarParams> extends SchemeOptions {
   readonly name: string;
   /** Its row in `formatFamilies`: who runs it, what it needs. */
   readonly family: FormatFamilyName;
+  /** Who computes or loads it, where that is not what its family says. */
+  readonly runs?: string;
   /** One sentence for reports and `--help`. */
   readonly description: string;
   /** Specification or paper. */
