@@ -86,6 +86,7 @@ export function storedLines(stored: StoredRecord, all: boolean, style: (title: s
     codes: 0,
     sizeBytes: stored.tensors.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     ...storedTotals(stored.tensors),
+    ...(stored.sqnrDb !== undefined && { sqnrDb: stored.sqnrDb }),
   };
   return textTable(columns, [...(all ? stored.tensors : sorted), total], style).map((line) => `  ${line}`);
 }

@@ -162,6 +162,8 @@ export interface StoredRecord {
   /** Over all codes: what is stored, and what no static table per tensor can beat. */
   readonly bitsPerCode: number;
   readonly entropyBits: number;
+  /** Over all tensors together, in dB, where a run looked; null in JSON where nothing differs. */
+  readonly sqnrDb?: number;
   readonly tensors: readonly StoredTensorRecord[];
   readonly files: readonly FileRecord[];
 }

@@ -11,6 +11,7 @@ import {
   toFloat32,
 } from '../../numerics/index.ts';
 import {
+  formatBytes,
   type OutputRecord,
   type RunRecord,
   type StoredTensorRecord,
@@ -28,6 +29,7 @@ import {
 } from '../packed/folder-files.ts';
 import { storedPlace, storedRecord } from '../packed/stored-output.ts';
 import { TensorSpool } from '../packed/tensor-spool.ts';
+import { TotalSqnr } from '../packed/total-sqnr.ts';
 import type { QuantizeOptions } from '../recipe.ts';
 import type { CheckpointTarget, CheckpointTargetName } from './checkpoint-targets.ts';
 import { type ChosenLinears, chooseLinears } from './choose-linears.ts';
@@ -121,10 +123,11 @@ async function writeCheckpoint(
     const { staging } = place;
     const spool = await TensorSpool.open(staging);
     const records: StoredTensorRecord[] = [];
+    const total = new TotalSqnr();
     const expected: ExpectedWeight[] = [];
     for (const name of linears.chosen) {
       throwIfAborted(signal);
-      const { record, parts } = await quantizedWeight(tensors.get(name)!, plan.dtype, target);
+      const { record, parts } = await quantizedWeight(tensors.get(name)!, plan.dtype, target, total);
       records.push(record);
       const checksums: [string, number][] = [];
       for (const part of parts) {
@@ -152,7 +155,7 @@ async function writeCheckpoint(
     const sizeBytes = await verifyCheckpoint({ staging, tensors, expected, signal });
     const published = await staging.publish([...companions, ...weights, CONFIG]);
     const file = { path: published[companions.length]!, sizeBytes };
-    const stored = { ...storedTotals(records), tensors: records, files: [file] };
+    const stored = { ...storedTotals(records), sqnrDb: total.sqnrDb, tensors: records, files: [file] };
     return { file, stored, notes: notesOf(plan, target) };
   } finally {
     await place.close();
@@ -160,7 +163,12 @@ async function writeCheckpoint(
 }
 
 /** A weight in its parts, and what its record says. */
-async function quantizedWeight(tensor: TensorSource, dtype: string, { layout }: CheckpointTarget) {
+async function quantizedWeight(
+  tensor: TensorSource,
+  dtype: string,
+  { layout }: CheckpointTarget,
+  total: TotalSqnr,
+) {
   const { name, shape: dims, type } = tensor;
   const bytes = await tensor.read(0, rowCountOf(dims));
   const values = toFloat32(tensorFromBytes(type as 'float32', dims, bytes.slice()));
@@ -168,9 +176,11 @@ async function quantizedWeight(tensor: TensorSource, dtype: string, { layout }: 
   const quantized = await quantizeComposite(values, seen, scheme, { name, range: 'min-max', codes: 'first' });
   const parts = layout.store({ name, dims, dtype }, values, quantized);
   const sizeBytes = parts.reduce((sum, part) => sum + storedBytes(part.type, elementCount(part.shape)), 0);
+  const { sqnrDb } = compositeError(values, quantized);
+  total.add(values, sqnrDb);
   return {
     parts,
-    record: recordOf(name, dims, quantized, sizeBytes, compositeError(values, quantized).sqnrDb),
+    record: recordOf(name, dims, quantized, sizeBytes, sqnrDb),
   };
 }
 
@@ -200,22 +210,48 @@ function recordOf(
 /** Sizes without a value read: what the header of the file would say. */
 function plannedOutput(plan: CheckpointPlan, target: CheckpointTarget) {
   const { tensors, linears, dtype, config } = plan;
+  const planned: StoredTensorRecord[] = [];
   let predictedSizeBytes = config.length;
   for (const { name, shape, type } of tensors.values()) {
     const parts = linears.chosen.has(name)
       ? target.layout.plan({ name, dims: shape, dtype })
       : [{ type, shape }];
-    for (const part of parts) predictedSizeBytes += storedBytes(part.type, elementCount(part.shape));
+    const sizeBytes = parts.reduce((sum, part) => sum + storedBytes(part.type, elementCount(part.shape)), 0);
+    predictedSizeBytes += sizeBytes;
+    if (linears.chosen.has(name)) planned.push(plannedRecord(name, shape, sizeBytes, target));
   }
   return {
     status: 'planned' as const,
     predictedSizeBytes,
-    stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [] },
+    stored: { ...storedTotals(planned), tensors: planned, files: [] },
     notes: [
-      `${linears.chosen.size} linear layers would be quantized, and the folder would take about ${predictedSizeBytes} bytes.`,
+      `${linears.chosen.size} linear layers would be quantized, and the folder would take about ${formatBytes(predictedSizeBytes)}.`,
       ...notesOf(plan, target),
     ],
   } satisfies Partial<OutputRecord>;
+}
+
+/** Of codes that are not there yet, the entropy is at most their bits. */
+function plannedRecord(
+  name: string,
+  shape: readonly number[],
+  sizeBytes: number,
+  { layout }: CheckpointTarget,
+): StoredTensorRecord {
+  const { scheme } = layout.scheme(shape);
+  const values = elementCount(shape);
+  const { bits }: NumberFormat = formats[scheme.format];
+  return {
+    name,
+    shape,
+    as: scheme.double ? `${scheme.format}+double` : scheme.format,
+    values,
+    codes: values,
+    sizeBytes,
+    bitsPerWeight: (8 * sizeBytes) / values,
+    bitsPerCode: bits,
+    entropyBits: bits,
+  };
 }
 
 /** Reasons that need no note. */

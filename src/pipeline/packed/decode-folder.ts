@@ -7,7 +7,7 @@ import {
   writeSafetensorsFolder,
 } from '../../files/index.ts';
 import { fromFloat32, toFloat32 } from '../../numerics/index.ts';
-import type { RunRecord } from '../../report/index.ts';
+import { formatBytes, type RunRecord } from '../../report/index.ts';
 import {
   bytesOf,
   type DType,
@@ -59,7 +59,7 @@ export async function decodeFolder(
     const source = { path: name, sizeBytes: weights.sizeBytes };
     if (options.dryRun) {
       const bytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
-      const note = `${tensors.length} tensors would be written, about ${bytes} bytes.`;
+      const note = `${tensors.length} tensors would be written, about ${formatBytes(bytes)}.`;
       return await storedRecord('convert', source, plannedConversion(label, note, bytes), started);
     }
     const place = await storedPlace(options.output, () => ['model.safetensors'], {

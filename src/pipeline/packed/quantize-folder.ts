@@ -34,6 +34,7 @@ import {
 import { linearAxes, linearScheme } from './packed-target.ts';
 import { openStaged, storedPlace, storedRecord } from './stored-output.ts';
 import { TensorSpool } from './tensor-spool.ts';
+import { TotalSqnr } from './total-sqnr.ts';
 
 const floats: readonly string[] = ['float32', 'float16', 'bfloat16', 'float64'];
 /** Tables that are looked up, and the head that mirrors them: they stay as they are unless `only` names them. */
@@ -88,10 +89,11 @@ export async function quantizeFolder(
       const spool = await TensorSpool.open(staging);
       const entries: Record<string, QuantizedEntry> = {};
       const records: StoredTensorRecord[] = [];
+      const total = new TotalSqnr();
       let done = 0;
       for (const tensor of chosen) {
         throwIfAborted(signal);
-        const stored = await quantized(tensor, request);
+        const stored = await quantized(tensor, request, total);
         entries[tensor.name] = stored.entry;
         records.push({ ...recordOf(tensor, stored.entry.scheme, stored.sizes), sqnrDb: stored.sqnrDb });
         for (const part of stored.parts) await spool.add(part);
@@ -121,7 +123,7 @@ export async function quantizeFolder(
       if (isQuantized(json)) companions.push(await rewriteConfig(folder, staging, quantizationKeys, {}));
       const published = await staging.publish([...companions, ...names]);
       const weights = { path: published[companions.length]!, sizeBytes: sizes.reduce((a, b) => a + b, 0) };
-      const stored = { ...storedTotals(records), tensors: records, files: [weights] };
+      const stored = { ...storedTotals(records), sqnrDb: total.sqnrDb, tensors: records, files: [weights] };
       const notes = [
         `Only lowbit reads these tensors: lowbit convert ${typeof options.output === 'string' ? options.output : 'folder'} --to safetensors:float16 gives them back as floats.`,
         ...(decoded ? [DECODED] : []),
@@ -135,14 +137,16 @@ export async function quantizeFolder(
   }
 }
 
-async function quantized(tensor: TensorSource, request: SchemeRequest) {
+async function quantized(tensor: TensorSource, request: SchemeRequest, total: TotalSqnr) {
   const { name, shape, type } = tensor;
   const bytes = await tensor.read(0, rowCountOf(shape));
   const values = toFloat32(tensorFromBytes(type as 'float32', shape, bytes.slice()));
   const options = { name, ...(request.range && { range: request.range }) };
   const q = await quantizeComposite(values, shape, linearScheme(request), options);
   const stored = await storeQuantized(name, q, { scheme: schemeText(request), axes: linearAxes });
-  return { ...stored, sqnrDb: compositeError(values, q).sqnrDb };
+  const { sqnrDb } = compositeError(values, q);
+  total.add(values, sqnrDb);
+  return { ...stored, sqnrDb };
 }
 
 function chooseTensors(

@@ -85,6 +85,7 @@ test.each([
   const first = to.replace(/\W/g, '-');
   const output = await made(source, to, first);
   expect(output.stored!.tensors[0]!.sqnrDb).toBeGreaterThan(dB);
+  expect(output.stored!.sqnrDb).toBeCloseTo(output.stored!.tensors[0]!.sqnrDb!, 6);
   expect(output.notes.join()).not.toContain('decoded first');
 
   const { parameters, stored } = (await inspect(at(first))) as WeightsSummary;
