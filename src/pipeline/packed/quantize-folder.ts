@@ -5,19 +5,24 @@ import {
   type QuantizedEntry,
   rowCountOf,
   type StoredSizes,
+  storedBytes,
   storeQuantized,
   type TensorSource,
   writeSafetensorsFolder,
 } from '../../files/index.ts';
 import {
   compositeError,
+  formats,
+  type NumberFormat,
   quantizeComposite,
   type SchemeRequest,
+  scaleDims,
   schemeText,
   toFloat32,
+  totalCodes,
 } from '../../numerics/index.ts';
-import { type RunRecord, type StoredTensorRecord, storedTotals } from '../../report/index.ts';
-import { fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
+import { formatBytes, type RunRecord, type StoredTensorRecord, storedTotals } from '../../report/index.ts';
+import { elementCount, fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
 import { checkTensorPatterns } from '../check-patterns.ts';
 import { isQuantized, quantizationKeys } from '../checkpoint/quantization-keys.ts';
 import { type ReadOptions, refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
@@ -78,7 +83,8 @@ export async function quantizeFolder(
         preset: label,
         why: 'no tensor is a matrix of floats that was chosen',
       });
-    if (options.dryRun) return storedRecord('quantize', source, plannedOutput(label, chosen), started);
+    if (options.dryRun)
+      return storedRecord('quantize', source, plannedOutput(label, request, all, chosen), started);
     const place = await storedPlace(options.output, () => ['model.safetensors'], {
       folder: true,
       force: options.force,
@@ -164,17 +170,51 @@ function chooseTensors(
   );
 }
 
-const plannedOutput = (preset: string, chosen: ReadonlySet<TensorSource>) => ({
-  preset,
-  status: 'planned' as const,
-  stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [] },
-  notes: [
-    `${chosen.size} tensors would be quantized: ${[...chosen]
-      .map(({ name }) => name)
-      .slice(0, 4)
-      .join(', ')}, ...`,
-  ],
-});
+/** Sizes without a value read: codes packed, scales in float32 at most, outliers left out. */
+function plannedOutput(
+  preset: string,
+  request: SchemeRequest,
+  all: readonly TensorSource[],
+  chosen: ReadonlySet<TensorSource>,
+) {
+  const tensors = [...chosen].map(({ name, shape }): StoredTensorRecord => {
+    const scheme = linearScheme(request);
+    const format: NumberFormat = formats[scheme.format];
+    const [values, codes] = [elementCount(shape), totalCodes(scheme, shape)];
+    const blocks = elementCount(scaleDims(scheme.granularity, shape));
+    const scaleBits = scheme.double ? formats[scheme.double.format].bits : format.blockScale ? 8 : 32;
+    const rank = scheme.lowRank?.rank ?? 0;
+    const bits =
+      codes * format.bits +
+      blocks * ((format.scaled ? scaleBits : 0) + 32 * format.bookSize) +
+      16 * rank * (shape[0]! + shape[1]!);
+    return {
+      name,
+      shape,
+      as: schemeText(request),
+      values,
+      codes,
+      sizeBytes: Math.ceil(bits / 8),
+      bitsPerWeight: bits / values,
+      bitsPerCode: format.bits,
+      entropyBits: format.bits,
+    };
+  });
+  const kept = all.filter((tensor) => !chosen.has(tensor));
+  const predictedSizeBytes =
+    tensors.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) +
+    kept.reduce((sum, { type, shape }) => sum + storedBytes(type, elementCount(shape)), 0);
+  const less = request.entropy ? ', less what entropy coding saves' : '';
+  return {
+    preset,
+    status: 'planned' as const,
+    predictedSizeBytes,
+    stored: { ...storedTotals(tensors), tensors, files: [] },
+    notes: [
+      `${chosen.size} tensors would be quantized, and the folder would take about ${formatBytes(predictedSizeBytes)}${less}.`,
+    ],
+  };
+}
 
 /** Sizes as records tell them. */
 export function recordOf(

@@ -88,6 +88,11 @@ test.each([
   expect(output.stored!.sqnrDb).toBeCloseTo(output.stored!.tensors[0]!.sqnrDb!, 6);
   expect(output.notes.join()).not.toContain('decoded first');
 
+  const dry = await quantize({ model: source, to, output: at('dry/'), dryRun: true });
+  const size = output.file!.sizeBytes;
+  expect(dry.outputs[0]!.predictedSizeBytes! / size).toBeGreaterThan(0.85);
+  expect(dry.outputs[0]!.predictedSizeBytes! / size).toBeLessThan(1.1);
+  expect(dry.outputs[0]!.stored!.tensors.map(({ name }) => name)).toEqual([weight]);
   const { parameters, stored } = (await inspect(at(first))) as WeightsSummary;
   expect(parameters).toBe(128 * 128 + 128 + 1024);
   expect(stored!.tensors.map(({ name }) => name)).toEqual([weight]);
