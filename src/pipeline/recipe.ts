@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Dataset, DatasetSpec } from '../data/index.ts';
 import type { ByteSource, Siblings, SinkFolder } from '../files/index.ts';
-import { presets } from '../numerics/index.ts';
+import { formats, presets } from '../numerics/index.ts';
 import type { RunEvent } from '../report/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import { fail, nearest } from '../tensor/index.ts';
@@ -207,8 +207,10 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     const gguf = ggufTargetOf(name);
     const known = Object.keys(presets);
     const near = nearest(name, known);
+    const isScheme = Object.hasOwn(formats, /^[a-z0-9_]+/i.exec(name)?.[0].toLowerCase() ?? '');
     const meant = [
       ...(near === undefined ? [] : [near]),
+      ...(isScheme ? [`format:${name}`] : []),
       ...(gguf === undefined ? [] : [gguf]),
       ...folderMeant(name),
     ];
