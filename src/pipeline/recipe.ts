@@ -207,7 +207,7 @@ export function parseRecipe(options: Recipe): ParsedRecipe {
     const gguf = ggufTargetOf(name);
     const known = Object.keys(presets);
     const near = nearest(name, known);
-    const isScheme = Object.hasOwn(formats, /^[a-z0-9_]+/i.exec(name)?.[0].toLowerCase() ?? '');
+    const isScheme = Object.hasOwn(formats, /^[a-z0-9_]+(?=$|[/:+])/i.exec(name)?.[0].toLowerCase() ?? '');
     const meant = [
       ...(near === undefined ? [] : [near]),
       ...(isScheme ? [`format:${name}`] : []),
