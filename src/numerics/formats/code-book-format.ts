@@ -96,12 +96,17 @@ export function codeBookFormat(row: CodeBookRow): NumberFormat {
       (await kernels()).nearestLevel.codes(values, layout, limits, size, codes);
       return codes;
     },
-    decode({ codes, book }, layout) {
+    decode({ codes, book }, { rows, length, block }) {
       const out = new Float32Array(codes.length);
-      eachBlock(layout, (from, to, at) => {
-        const levels = book!.subarray(at * size, (at + 1) * size);
-        for (let i = from; i < to; i++) out[i] = levels[codes[i]!]!;
-      });
+      const levels = book!;
+      let first = 0;
+      for (let row = 0; row < rows; row++) {
+        const end = (row + 1) * length;
+        for (let from = row * length; from < end; from += block, first += size) {
+          const to = Math.min(from + block, end);
+          for (let i = from; i < to; i++) out[i] = levels[first + codes[i]!]!;
+        }
+      }
       return out;
     },
   };
