@@ -4,7 +4,7 @@
  */
 const benches: Readonly<Record<string, { readonly what: string; readonly run: () => Promise<unknown> }>> = {
   'rate-distortion': {
-    what: 'every number format on three trained models: bits per weight against SQNR and the task; schemes may be named',
+    what: 'every number format on three trained models: bits per weight against SQNR and the task; schemes may be named, docs writes the page',
     run: () => import('./rate-distortion.ts'),
   },
   'onnx-accuracy': {

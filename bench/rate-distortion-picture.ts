@@ -1,4 +1,5 @@
 import { init } from 'echarts';
+import { standaloneSvg } from 'lowbit/report';
 
 /** A scheme on one model. */
 export interface Point {
@@ -91,7 +92,7 @@ export function rateDistortionSvg({ name, metric, float, points, fronts, higherI
         ];
       }),
     });
-    return chart.renderToSVGString();
+    return standaloneSvg(chart.renderToSVGString(), `${name}: bits per weight against SQNR and ${metric}`);
   } finally {
     chart.dispose();
   }

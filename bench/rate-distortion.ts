@@ -1,27 +1,21 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { convert, evaluate, open } from 'lowbit';
-import { memoryTensor, openFolder, rowCountOf, rowLengthOf } from 'lowbit/files';
-import { loadWeight, weightOf, weightViews, writeOnnx } from 'lowbit/graph';
-import {
-  formats,
-  isQuantizable,
-  type NumberFormat,
-  parseScheme,
-  roundTrip,
-  schemeText,
-  toFloat32,
-} from 'lowbit/numerics';
-import { bytesOf, elementCount, float32 } from 'lowbit/tensor';
+import { formats, type NumberFormat, parseScheme, roundTrip, schemeText } from 'lowbit/numerics';
 import { projectFile } from '../examples/glyphs/project-file.ts';
-import { openPath } from './compare-gguf.ts';
 import { lm35m } from './gguf-files.ts';
-import { type BenchModel, dataOf, mobilenetv2, present, sst2Encoder } from './models.ts';
-import { chunks, perplexityFigures } from './perplexity-of.ts';
-import { type Point, rateDistortionSvg } from './rate-distortion-picture.ts';
-import { writeModel } from './synthetic-llama.ts';
-import { publish } from './table.ts';
+import { type BenchModel, mobilenetv2, present, sst2Encoder } from './models.ts';
+import {
+  EXACT,
+  keepMeasured,
+  line,
+  type Measured,
+  page,
+  readMeasured,
+  writeIntoDocs,
+} from './rate-distortion-page.ts';
+import type { Point } from './rate-distortion-picture.ts';
+import { languageModel, network, type Subject } from './rate-distortion-subjects.ts';
 
 /** What is measured beside each format at its usual granularity. */
 const beside = [
@@ -57,136 +51,70 @@ const own = Object.values<NumberFormat>(formats)
   .filter(({ name, bits, unit }) => !name.startsWith('uint') && bits / unit <= 8)
   .map(({ name }) => name);
 
-/** Samples that the task is measured on; LOWBIT_SAMPLES takes more for surer figures. */
-const SAMPLES = Number(process.env.LOWBIT_SAMPLES ?? 1000);
 /** Books in stages search 2^16 sums for each code: minutes for a model of more values than this, and left out there. */
 const MANY = 20e6;
 
-/** SQNR without error: more than float32 can tell. */
-const EXACT = 200;
-
-/** A weight of a model, seen as [rows, columns] with groups along the columns. */
-interface Matrix {
-  readonly name: string;
-  readonly values: Float32Array;
-  readonly dims: readonly number[];
-  /** Axes of the dims. */
-  readonly axes: { readonly channel: number; readonly group: number };
-}
-
-/** A model whose weights can be replaced and whose task can be measured. */
-interface Subject {
-  readonly name: string;
-  readonly metric: string;
-  readonly higherIsBetter: boolean;
-  /** Of how much data the metric is. */
-  readonly measuredOn: string;
-  readonly matrices: readonly Matrix[];
-  measure(weights: ReadonlyMap<string, Float32Array>): Promise<number>;
-  close(): Promise<void>;
-}
+/** How a model is measured; a sentence takes longer than a picture. */
+const subjects: Readonly<Record<string, (model: BenchModel, folder: string) => Promise<Subject>>> = {
+  [mobilenetv2.name]: (model, folder) => network(model, folder, 1000),
+  [sst2Encoder.name]: (model, folder) => network(model, folder, 500),
+  [lm35m.name]: (model, folder) => languageModel(model.file, folder),
+};
 
 /**
  * Every format on the weights of three trained models: true bits per weight against SQNR and against the task.
- * Models and schemes may be named on the command line.
+ * Models and schemes may be named on the command line; a run that was cut off goes on. The word `docs` writes what
+ * was found into docs/formats.md.
  */
 export default async function run(): Promise<void> {
-  const words = process.argv.slice(3);
+  const intoDocs = process.argv.slice(3).includes('docs');
+  const words = process.argv.slice(3).filter((word) => word !== 'docs');
   const known = [mobilenetv2, sst2Encoder, lm35m];
-  const models = known.filter(({ name }) => words.includes(name));
-  const wanted = models.length > 0 ? models : known;
-  const named = words.filter((word) => known.every(({ name }) => name !== word));
-  const schemes = named.length > 0 ? named : [...own, ...beside];
+  const named = known.filter(({ name }) => words.includes(name));
+  const wanted = named.length > 0 ? named : known;
+  const chosen = words.filter((word) => known.every(({ name }) => name !== word));
+  const schemes = chosen.length > 0 ? chosen : [...own, ...beside];
   mkdirSync(projectFile('out/bench'), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'lowbit-rate-distortion-'));
+  const measured: Measured[] = [];
   try {
-    const [language] = present(wanted.filter((model) => model === lm35m));
-    const subjects: (() => Promise<Subject>)[] = [
-      ...present(wanted.filter((model) => model !== lm35m)).map((model) => () => network(model, folder)),
-      ...(language ? [() => languageModel(language.file, folder)] : []),
-    ];
-    for (const open of subjects) {
-      const subject = await open();
-      await points(subject, schemes);
+    for (const model of present(wanted)) {
+      const subject = await subjects[model.name]!(model, folder);
+      measured.push(await measure(subject, schemes));
       await subject.close();
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
+  const text = page(measured);
+  writeFileSync(projectFile('out/bench/rate-distortion.md'), text);
+  console.log(`\n${text}`);
+  if (intoDocs) writeIntoDocs(measured);
 }
 
-async function points(subject: Subject, schemes: readonly string[]): Promise<void> {
-  const { name, metric, matrices, higherIsBetter } = subject;
+/** Points of an earlier run on the same data are taken as they are. */
+async function measure(subject: Subject, schemes: readonly string[]): Promise<Measured> {
+  const { name, metric, higherIsBetter, measuredOn, samples, matrices } = subject;
+  const kept = readMeasured(name);
+  const before = kept?.measuredOn === measuredOn ? kept : undefined;
   const values = matrices.reduce((sum, m) => sum + m.values.length, 0);
-  const kept = projectFile(`out/bench/rate-distortion-${name}.json`);
-  const before = pointsIn(kept, subject.measuredOn);
   const float = before?.float ?? (await subject.measure(new Map()));
   const found: Point[] = [];
-  const keep = (points: readonly Point[]) =>
-    writeFileSync(kept, JSON.stringify({ measuredOn: subject.measuredOn, float, points }));
+  const record = (points: readonly Point[]): Measured => ({
+    ...{ name, metric, higherIsBetter, measuredOn, ...(samples && { samples }) },
+    ...{ weights: matrices.length, values, float, points },
+  });
   for (const scheme of schemes) {
     if (values > MANY && scheme.startsWith('rvq')) continue;
     const full = scheme.startsWith('gguf:') ? scheme : schemeText(parseScheme(scheme));
     const point = before?.points.find((p) => p.scheme === full) ?? (await pointOf(subject, scheme));
     if (point === undefined || found.some((p) => p.scheme === point.scheme)) continue;
     found.push(point);
-    keep([...(before?.points ?? []).filter((p) => found.every((q) => q.scheme !== p.scheme)), ...found]);
-    console.log(`${name}  ${cells(point).join('  ')}`);
+    const others = before?.points.filter((p) => found.every((q) => q.scheme !== p.scheme)) ?? [];
+    keepMeasured(record([...others, ...found]));
+    console.log(`${name}  ${line(point)}`);
   }
-  found.sort((a, b) => b.bits - a.bits);
-  const bySqnr = front(found, (p) => p.sqnrDb);
-  const byTask = front(found, (p) => (higherIsBetter ? p.metric : -p.metric));
-  console.log(
-    `${name}: ${matrices.length} weights, ${values} values; float ${metric} ${figure(float)} on ${subject.measuredOn}`,
-  );
-  publish(
-    `rate-distortion-${name}`,
-    found.map((point) => {
-      const [scheme, bits, sqnr, measured] = cells(point);
-      return {
-        scheme: scheme!,
-        'bits per weight': bits!,
-        'SQNR, dB': sqnr!,
-        [metric]: measured!,
-        'on the front of': [bySqnr.has(point) && 'SQNR', byTask.has(point) && metric]
-          .filter(Boolean)
-          .join(', '),
-      };
-    }),
-  );
-  const picture = { name, metric, float, higherIsBetter, points: found, fronts: [bySqnr, byTask] as const };
-  writeFileSync(projectFile(`out/bench/rate-distortion-${name}.svg`), rateDistortionSvg(picture));
-}
-
-/** Points of an earlier run that was measured on the same data: a run that was cut off goes on. */
-function pointsIn(file: string, measuredOn: string): { float: number; points: Point[] } | undefined {
-  if (!existsSync(file)) return undefined;
-  const earlier = JSON.parse(readFileSync(file, 'utf8'));
-  return earlier.measuredOn === measuredOn ? earlier : undefined;
-}
-
-const figure = (value: number): string => (value >= 1 ? value.toFixed(3) : `${(100 * value).toFixed(2)} %`);
-const cells = ({ scheme, bits, sqnrDb, metric }: Point): string[] => [
-  scheme,
-  bits.toFixed(3),
-  sqnrDb < EXACT ? sqnrDb.toFixed(2) : 'exact',
-  figure(metric),
-];
-
-/** The points that no other beats at as few bits. */
-function front(found: readonly Point[], quality: (p: Point) => number): Set<Point> {
-  return new Set(
-    found.filter(
-      (p) =>
-        !found.some(
-          (q) =>
-            q !== p &&
-            q.bits <= p.bits &&
-            quality(q) >= quality(p) &&
-            (q.bits < p.bits || quality(q) > quality(p)),
-        ),
-    ),
-  );
+  return record(found);
 }
 
 /** Undefined where a weight has no whole number of blocks. */
@@ -218,80 +146,5 @@ async function pointOf(subject: Subject, scheme: string): Promise<Point | undefi
     bits: bits / count,
     sqnrDb: noise === 0 ? EXACT : 10 * Math.log10(signal / noise),
     metric: await subject.measure(decoded),
-  };
-}
-
-/** Least values of a weight that is replaced. */
-const LEAST = 1024;
-
-/** An ONNX network: weights of its products, convolutions and tables. */
-async function network(model: BenchModel, folder: string): Promise<Subject> {
-  const { model: graphs, close } = await open(model.file);
-  const { graph } = graphs;
-  const matrices: Matrix[] = [];
-  for (const { name, weight, dims, axes, isMatrix } of weightViews(graph)) {
-    if (!isMatrix || elementCount(dims) < LEAST) continue;
-    matrices.push({ name, values: toFloat32(await loadWeight(weight)).slice(), dims, axes });
-  }
-  const data = (await dataOf(model)).evaluate!;
-  const file = 'candidate.onnx';
-  return {
-    name: model.name,
-    metric: 'accuracy',
-    higherIsBetter: true,
-    measuredOn: `${SAMPLES} samples`,
-    matrices,
-    close,
-    async measure(weights) {
-      for (const { name, values } of matrices) {
-        const { dims } = graph.initializers.get(name)!;
-        graph.initializers.set(name, weightOf(float32(dims, weights.get(name) ?? values)));
-      }
-      await writeOnnx(graphs, { folder: await openFolder(folder, { force: true }), name: file });
-      const { baseline } = await evaluate({
-        model: join(folder, file),
-        data,
-        threads: 1,
-        measure: { runs: 0, memory: false, samples: SAMPLES },
-      });
-      return baseline!.metrics[0]!.value;
-    },
-  };
-}
-
-/** A language model: every weight that llama.cpp would quantize, run in float32 by llama.cpp. */
-async function languageModel(place: string, folder: string): Promise<Subject> {
-  const float = join(folder, 'float.gguf');
-  await convert({ model: place, to: 'gguf:f32', output: float });
-  const model = await openPath(float);
-  const matrices: Matrix[] = [];
-  for (const tensor of model.tensors) {
-    if (!isQuantizable(tensor.name, tensor.shape)) continue;
-    const bytes = (await tensor.read(0, rowCountOf(tensor.shape))).slice();
-    matrices.push({
-      name: tensor.name,
-      values: new Float32Array(bytes.buffer),
-      dims: [rowCountOf(tensor.shape), rowLengthOf(tensor.shape)],
-      axes: { channel: 0, group: 1 },
-    });
-  }
-  const candidate = join(folder, 'candidate.gguf');
-  return {
-    name: 'lm-35m',
-    metric: 'perplexity',
-    higherIsBetter: false,
-    measuredOn: `${chunks} chunks of 512 tokens`,
-    matrices,
-    close: () => model.close(),
-    async measure(weights) {
-      const tensors = model.tensors.map((tensor) => {
-        const values = weights.get(tensor.name);
-        return values === undefined
-          ? tensor
-          : memoryTensor(tensor.name, tensor.shape, 'float32', bytesOf(float32(tensor.shape, values)));
-      });
-      await writeModel(candidate, { ...model, tensors });
-      return (await perplexityFigures(candidate)).value;
-    },
   };
 }

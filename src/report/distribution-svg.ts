@@ -1,4 +1,5 @@
 import type { DistributionRecord } from './distribution-record.ts';
+import { standaloneSvg } from './standalone-svg.ts';
 
 /** Height of the histogram, and of the strip of one scheme, in pixels. */
 const HISTOGRAM = 260;
@@ -74,7 +75,7 @@ export async function distributionSvg(record: DistributionRecord, width = 1100):
         },
       ],
     });
-    return chart.renderToSVGString();
+    return standaloneSvg(chart.renderToSVGString(), `${tensor.name}: values and levels`);
   } finally {
     chart.dispose();
   }

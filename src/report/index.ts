@@ -11,6 +11,7 @@ export { type FormatOptions, formatTable } from './format-table.ts';
 export * from './format-weights.ts';
 export * from './markdown-report.ts';
 export * from './record.ts';
+export * from './standalone-svg.ts';
 export * from './summarize-model.ts';
 export * from './summary.ts';
 export { type Column, markdownTable, textTable, wrap } from './text-table.ts';
