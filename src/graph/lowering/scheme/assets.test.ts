@@ -19,7 +19,7 @@ if (networks.length === 0)
   console.warn('onnx formats on real networks: skipped, LOWBIT_ASSETS has none of them');
 
 /** The first of these layers; one may stay float, because a book would be larger than its weight. */
-const FEW = 3;
+const FEW = 6;
 
 /** Least signal over noise of the outputs against float, dB. Books are learned for few layers only: that takes time. */
 const schemes: [text: string, floor: number, layers: number][] = [
