@@ -5,6 +5,7 @@
 export * from './affine.ref.ts';
 export * from './convert.ref.ts';
 export * from './fit-affine.ref.ts';
+export * from './fit-centred.ref.ts';
 export * from './ggml/block-coder.ts';
 export * from './ggml/block-kernels.ts';
 export * from './ggml/block-twin.ts';

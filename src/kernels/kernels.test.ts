@@ -1,5 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Cells, type FitSpec, type Kernels, kernels, referenceKernels } from './index.ts';
+import {
+  type Cells,
+  type CentredSpec,
+  centredReach,
+  type FitSpec,
+  type Kernels,
+  kernels,
+  referenceKernels,
+} from './index.ts';
 import { awkwardFloats, bell } from './random-values.test-data.ts';
 
 let simd: Kernels;
@@ -134,6 +142,70 @@ test('affine tiles: long rows, long blocks, many rows', () => {
     expect(Buffer.compare(Buffer.from(got.scale.buffer), Buffer.from(wanted.scale.buffer))).toBe(0);
     expect(Buffer.compare(Buffer.from(got.zero.buffer), Buffer.from(wanted.zero.buffer))).toBe(0);
   }
+});
+
+const centredSpecs: Record<string, CentredSpec> = {};
+for (const shape of ['rise', 'dead-zone'] as const) {
+  for (const [top, rounds, looks, passes] of [
+    [0, 0, 0, 1],
+    [1, 2, 1, 1],
+    [7, 3, 0, 0],
+    [127, 1, 2, 3],
+  ] as const) {
+    // A dead zone of one cell has no level to put a value on.
+    if (shape === 'dead-zone' && top === 0) continue;
+    for (const margin of shape === 'rise' ? [0] : [0.5, 0.3]) {
+      const name = `${shape} up to ${top}, margin ${margin}, ${rounds} + ${looks} rounds, ${passes} passes`;
+      centredSpecs[name] = { shape, top, margin, narrowest: 1.7, widest: 1.06, rounds, looks, passes };
+    }
+  }
+}
+
+describe.each(Object.entries(centredSpecs))('centred, %s', (_, spec) => {
+  test.each([
+    [9, 1, 1],
+    [13, 7, 3],
+    [10, 64, 32],
+    [11, 70, 32],
+    [5, 33, 64],
+    [4, 129, 16],
+    [19, 5, 2],
+    [1, 70_001, 33],
+    [700, 100, 100],
+  ])('%i rows of %i in blocks of %i', (rows, length, block) => {
+    const layout = { rows, length, block };
+    const values = hardRows(rows, length);
+    const weights = bell(values.length, 5).map((x) => x * x);
+    const onTheLeast = weights.map((w, i) => (Math.abs(values[i]!) < 0.5 ? w : 0));
+    for (const importance of [undefined, weights, onTheLeast, new Float32Array(values.length)]) {
+      const run = (k: Kernels) => {
+        const scale = new Float32Array(rows * Math.ceil(length / block));
+        k.centred.fit(values, importance, layout, spec, scale);
+        return scale;
+      };
+      const [got, wanted] = [run(simd), run(referenceKernels)];
+      expect(Buffer.compare(Buffer.from(got.buffer), Buffer.from(wanted.buffer))).toBe(0);
+      const outermost = Math.max(1, centredReach(spec));
+      for (const s of got) expect(s > 0 && Number.isFinite(Math.fround(s * outermost))).toBe(true);
+    }
+  });
+});
+
+test('centred: a block longer than a tile', () => {
+  const values = bell(70_001, 3);
+  const layout = { rows: 1, length: values.length, block: values.length };
+  const run = (k: Kernels) => {
+    const scale = new Float32Array(1);
+    k.centred.fit(
+      values,
+      undefined,
+      layout,
+      centredSpecs['rise up to 1, margin 0, 2 + 1 rounds, 1 passes']!,
+      scale,
+    );
+    return scale;
+  };
+  expect(run(simd)).toEqual(run(referenceKernels));
 });
 
 const everyCells: Cells[] = [];

@@ -2,6 +2,8 @@ import { type AffineKernel, affineReference } from './affine.ref.ts';
 import { createAffineKernel } from './affine.wasm.ts';
 import { type ConvertKernel, convertReference } from './convert.ref.ts';
 import { createConvertKernel } from './convert.wasm.ts';
+import { type CentredKernel, centredReference } from './fit-centred.ref.ts';
+import { createCentredKernel } from './fit-centred.wasm.ts';
 import { type LevelKernel, levelReference } from './levels.ref.ts';
 import { createLevelKernel } from './levels.wasm.ts';
 import { type MeasureKernel, measureReference } from './measure.ref.ts';
@@ -16,6 +18,7 @@ import { createNearestVectorKernel } from './nearest-vector.wasm.ts';
 /** The hot loops, behind one interface for the SIMD build and the readable one: both give the same bits. */
 export interface Kernels {
   readonly affine: AffineKernel;
+  readonly centred: CentredKernel;
   readonly convert: ConvertKernel;
   readonly levels: LevelKernel;
   readonly measure: MeasureKernel;
@@ -26,6 +29,7 @@ export interface Kernels {
 
 export const referenceKernels: Kernels = {
   affine: affineReference,
+  centred: centredReference,
   convert: convertReference,
   levels: levelReference,
   measure: measureReference,
@@ -40,16 +44,18 @@ let loaded: Kernels = referenceKernels;
 /** The SIMD kernels, compiled at the first call and never at import. */
 export function kernels(): Promise<Kernels> {
   loading ??= (async () => {
-    const [affine, convert, levels, measure, nearestLevel, nearestSum, nearestVector] = await Promise.all([
-      createAffineKernel(),
-      createConvertKernel(),
-      createLevelKernel(),
-      createMeasureKernel(),
-      createNearestLevelKernel(),
-      createNearestSumKernel(),
-      createNearestVectorKernel(),
-    ]);
-    loaded = { affine, convert, levels, measure, nearestLevel, nearestSum, nearestVector };
+    const [affine, centred, convert, levels, measure, nearestLevel, nearestSum, nearestVector] =
+      await Promise.all([
+        createAffineKernel(),
+        createCentredKernel(),
+        createConvertKernel(),
+        createLevelKernel(),
+        createMeasureKernel(),
+        createNearestLevelKernel(),
+        createNearestSumKernel(),
+        createNearestVectorKernel(),
+      ]);
+    loaded = { affine, centred, convert, levels, measure, nearestLevel, nearestSum, nearestVector };
     return loaded;
   })();
   return loading;

@@ -138,9 +138,8 @@ export function configureCells(ofShape: i32, ofMargin: f32, hasRealZero: bool, o
     if (rounding >= STOCHASTIC) {
       code = roundCells(f32x4.sub(t, f32x4.splat(0.5)), places, mask);
     } else {
-      const out = f32x4.floor(f32x4.abs(t));
-      const mirrored = f32x4.sub(f32x4.neg(out), f32x4.splat(1));
-      code = v128.bitselect(mirrored, out, f32x4.lt(t, f32x4.splat(0)));
+      // Towards 0, and one further where negative: the mirror image of floor.
+      code = f32x4.add(f32x4.trunc(t), v128.and(f32x4.splat(-1), f32x4.lt(t, f32x4.splat(0))));
     }
     code = f32x4.add(code, zero);
   } else {

@@ -1,9 +1,27 @@
 import type { NumberFormat } from './number-format.ts';
 import { schemeOptions } from './scheme-options.ts';
-import { roundedAs, uniformFormat } from './uniform-format.ts';
+import { type CentredWindow, roundedAs, uniformFormat } from './uniform-format.ts';
 
 /** Width of the cell of 0, in steps: twice the others, as JPEG 2000 has it. 1 would be plain integers. */
 const ZERO_CELL = 2;
+
+const narrow = { rounds: 3, looks: 1, passes: 0 };
+const wide = { rounds: 3, looks: 2, passes: 2 };
+
+/**
+ * Where the search looks, by bits: around what suits uniform, bell-shaped and Laplace values. A level is not the
+ * nearest one of all that its cell holds, so the error goes up and down with the scale and fits rarely help.
+ * Up to 4 bits within 0.05 dB of a search of 54 scales, on normal and Laplace values and on trained weights.
+ */
+const windows: Readonly<Record<number, CentredWindow>> = {
+  2: { narrowest: 1.2, widest: 0.9, ...narrow },
+  3: { narrowest: 1.8, widest: 0.97, ...narrow },
+  4: { narrowest: 2.1, widest: 1.03, ...narrow },
+  5: { narrowest: 2.6, widest: 1.06, ...wide },
+  6: { narrowest: 3, widest: 1.06, ...wide },
+  7: { narrowest: 3.4, widest: 1.06, ...wide },
+  8: { narrowest: 3.4, widest: 1.06, ...wide },
+};
 
 /**
  * Dead zone: |x| below `zeroCell` / 2 steps becomes 0, beyond it cells are one step wide and levels in their middles:
@@ -39,6 +57,7 @@ export function deadZoneFormat(name: string, bits: number, zeroCell: number): Nu
     defaultRange: bits <= 4 ? 'mse' : 'min-max',
     errorBound: zeroCell / 2 / outermost,
     parts: new Float32Array(0),
+    window: windows[bits]!,
     grid: (choice) => ({
       cells: roundedAs({ shape: 'dead-zone', margin, realZero: false }, choice),
       codes: { minCode: 1, maxCode: 2 * middle - 1, symmetricZero: middle },

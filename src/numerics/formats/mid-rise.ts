@@ -1,6 +1,25 @@
 import type { NumberFormat } from './number-format.ts';
 import { schemeOptions } from './scheme-options.ts';
-import { roundedAs, uniformFormat } from './uniform-format.ts';
+import { type CentredWindow, roundedAs, uniformFormat } from './uniform-format.ts';
+
+const narrow = { rounds: 2, looks: 1, passes: 1 };
+const wide = { rounds: 3, looks: 2, passes: 2 };
+
+/**
+ * Where the search looks, by bits: around what suits uniform, bell-shaped and Laplace values. One bit is the
+ * least-squares fit. Within 0.01 dB of a search of 54 scales up to 4 bits, on normal and Laplace values and on trained
+ * weights; 0.05 dB beyond.
+ */
+const windows: Readonly<Record<number, CentredWindow>> = {
+  1: { narrowest: 1, widest: 1, rounds: 0, looks: 0, passes: 1 },
+  2: { narrowest: 1.2, widest: 0.9, ...narrow },
+  3: { narrowest: 1.5, widest: 1, ...narrow },
+  4: { narrowest: 1.8, widest: 1.06, ...narrow },
+  5: { narrowest: 2.6, widest: 1.06, ...wide },
+  6: { narrowest: 3, widest: 1.06, ...wide },
+  7: { narrowest: 3.4, widest: 1.06, ...wide },
+  8: { narrowest: 3.4, widest: 1.06, ...wide },
+};
 
 /**
  * Mid-rise: evenly many levels at half steps, ..., -1.5, -0.5, 0.5, 1.5, ..., none at 0. The sign of every value is
@@ -32,6 +51,7 @@ function midRise(name: string, bits: number): NumberFormat {
     // One bit: what is near 0 goes as far as the largest value.
     errorBound: bits === 1 ? 1 : 1 / (2 * half - 1),
     parts: new Float32Array(0),
+    window: windows[bits]!,
     grid: (choice) => ({
       cells: roundedAs({ shape: 'rise', margin: 0, realZero: false }, choice),
       codes: { minCode: 0, maxCode: 2 * half - 1, symmetricZero: half },

@@ -1,8 +1,10 @@
 import {
   type Cells,
+  type CentredSpec,
   cellOf,
   type FitSpec,
   fitBlockRef,
+  fitCentredBlockRef,
   kernels,
   kernelsNow,
   realOf,
@@ -41,7 +43,12 @@ export interface UniformRow
   grid(choice: FitChoice): UniformGrid;
   /** Parts of the full range that the kernel's search tries; empty where there is nothing to gain. */
   readonly parts: Float32Array;
+  /** Levels that lie mirrored around 0: where the kernel looks for their scale, in place of `parts`. */
+  readonly window?: CentredWindow;
 }
+
+/** Where and how hard to look for the scale of mirrored levels. */
+export type CentredWindow = Pick<CentredSpec, 'narrowest' | 'widest' | 'rounds' | 'looks' | 'passes'>;
 
 const FULL_RANGE = new Float32Array(0);
 
@@ -60,8 +67,7 @@ export function uniformFormat(row: UniformRow): NumberFormat {
     const { kernel, centred } = rangeOf(choice);
     if (!kernel || grid.cells.realZero || hasPowerScale(choice)) return undefined;
     if (centred && !grid.fixedZero) return undefined;
-    const tread = grid.cells.shape === 'tread';
-    if (!tread) {
+    if (grid.cells.shape !== 'tread') {
       if (kernel !== 'full') return undefined;
       const reach = reachOf(grid);
       return { minCode: -reach, maxCode: reach, zeroPoint: 0, signedScale: false, ratios: FULL_RANGE };
@@ -73,6 +79,15 @@ export function uniformFormat(row: UniformRow): NumberFormat {
       signedScale: bits === 1 || (row.signedScale && !choice.restricted),
       ratios: kernel === 'parts' ? row.parts : FULL_RANGE,
     };
+  };
+
+  /** What the kernel needs to search the scale of mirrored levels; undefined where it cannot. */
+  const centredSpec = ({ cells, codes }: UniformGrid, choice: FitChoice): CentredSpec | undefined => {
+    const { shape, margin } = cells;
+    if (shape === 'tread' || !row.window || rangeOf(choice).kernel !== 'parts' || hasPowerScale(choice))
+      return undefined;
+    const top = codes.maxCode - codes.symmetricZero;
+    return { shape, top, margin, ...row.window };
   };
 
   /** Scale and zero point of the kernel, as they will be stored. */
@@ -108,7 +123,7 @@ export function uniformFormat(row: UniformRow): NumberFormat {
     return codes;
   };
 
-  const { grid: gridOf, parts: _parts, ...said } = row;
+  const { grid: gridOf, parts: _parts, window: _window, ...said } = row;
   return {
     ...said,
     block: 'free',
@@ -122,8 +137,10 @@ export function uniformFormat(row: UniformRow): NumberFormat {
       const grid = gridOf(choice);
       const { minCode, maxCode } = grid.codes;
       const spec = kernelSpec(grid, choice);
+      const centred = centredSpec(grid, choice);
       let params: ScaleAndZero;
-      if (spec) {
+      if (centred) params = kept(grid, fitCentredBlockRef(values, importance, centred), 0);
+      else if (spec) {
         const [scale, zero] = [new Float32Array(1), new Float32Array(1)];
         fitBlockRef(values, importance, spec, scale, zero, 0);
         params = kept(grid, scale[0]!, zero[0]!);
@@ -166,11 +183,13 @@ export function uniformFormat(row: UniformRow): NumberFormat {
       const { cells, codes: range } = grid;
       const blocks = layout.rows * Math.ceil(layout.length / layout.block);
       const [scale, zero] = [new Float32Array(blocks), new Float32Array(blocks)];
-      const { affine } = await kernels();
+      const { affine, centred } = await kernels();
       const spec = kernelSpec(grid, choice);
+      const mirrored = centredSpec(grid, choice);
       const { search, overExtremes } = rangeOf(choice);
-      if (spec) {
-        affine.fit(values, importance, layout, spec, scale, zero);
+      if (spec || mirrored) {
+        if (mirrored) centred.fit(values, importance, layout, mirrored, scale);
+        else affine.fit(values, importance, layout, spec!, scale, zero);
         // Below one step of reach (1 bit of mid-rise) the scale itself might not be finite.
         if (choice.scaleType || (cells.shape !== 'tread' && reachOf(grid) < 1))
           for (let i = 0; i < blocks; i++) scale[i] = kept(grid, scale[i]!, zero[i]!).scale;

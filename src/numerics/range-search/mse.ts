@@ -27,7 +27,8 @@ const PASSES = 8;
  * best in least squares; again as long as the error falls. Lloyd's iteration for evenly spaced levels.
  *
  * Scales that are powers of two choose between the full range, half and a quarter of it.
- * Integer grids with integer zero points are searched by the kernel instead (fit-affine), in much the same way.
+ * Integer grids with integer zero points (fit-affine) and levels that lie mirrored around 0 (fit-centred) are searched
+ * by kernels instead, in much the same way.
  */
 export const mse: SearchRange = (grid, values, importance) => {
   const { min, max } = extremes(grid, values);

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../tensor/index.ts';
+import { type FormatName, formats } from '../formats/formats.ts';
+import type { NumberFormat } from '../formats/number-format.ts';
+import type { UniformGrid } from '../uniform-grid.ts';
+import { mse } from './mse.ts';
+
+const BLOCK = 64;
+const LAYOUT = { rows: 1, length: 32 * BLOCK, block: BLOCK };
+const LOSS_DB = 0.1;
+
+const random = seededRandom(5);
+const bell = () => random() + random() + random() + random() - 2;
+const laplace = () => Math.sign(random() - 0.5) * Math.log(random() + 1e-9);
+const sources = { bell, laplace };
+
+function gridOf({ name, bits }: NumberFormat): UniformGrid {
+  const half = 2 ** (bits - 1);
+  const rise = name.startsWith('midrise');
+  return {
+    cells: {
+      shape: rise ? 'rise' : 'dead-zone',
+      margin: rise ? 0 : 0.5,
+      realZero: false,
+      rounding: 'half-even',
+      seed: 0,
+    },
+    codes: { minCode: rise ? 0 : 1, maxCode: 2 * half - 1, symmetricZero: half },
+    fixedZero: true,
+    bits,
+    choice: {},
+  };
+}
+
+const mirrored = (Object.keys(formats) as FormatName[]).filter((name) => /^(midrise|deadzone)/.test(name));
+
+test.each(mirrored)('%s: the kernel finds about what the search through 54 scales finds', async (name) => {
+  const format: NumberFormat = formats[name];
+  const grid = gridOf(format);
+  for (const [source, next] of Object.entries(sources)) {
+    const values = Float32Array.from({ length: LAYOUT.length }, next);
+    const noiseDb = async (encoded: ReturnType<NumberFormat['encode']>) => {
+      const back = format.decode(await encoded, LAYOUT);
+      return 10 * Math.log10(back.reduce((sum, x, i) => sum + (x - values[i]!) ** 2, 0));
+    };
+    const scale = Float32Array.from(
+      { length: LAYOUT.length / BLOCK },
+      (_, i) => mse(grid, values.subarray(i * BLOCK, (i + 1) * BLOCK)).scale,
+    );
+    const codes = await format.encodeUnder!(values, LAYOUT, { scale });
+    const wanted = await noiseDb(Promise.resolve({ codes, scale }));
+    const got = await noiseDb(format.encode(values, LAYOUT, undefined, { range: 'mse' }));
+    expect(got - wanted, source).toBeLessThan(LOSS_DB);
+  }
+});
