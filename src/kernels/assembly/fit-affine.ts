@@ -90,50 +90,57 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
   }
 }
 
-/** Two candidates at a time: their sums do not wait for each other. See the twin for the formulas. */
+/** Two candidates at a time, whose sums do not wait for each other, or A alone. See the twin for the formulas. */
 // @ts-ignore: decorator
-@inline function leastSquares(n: i32, weighted: bool, inverseA: v128, inverseB: v128, low: v128, high: v128): void {
+@inline function leastSquares(
+  n: i32,
+  weighted: bool,
+  both: bool,
+  inverseA: v128,
+  inverseB: v128,
+  low: v128,
+  high: v128,
+): void {
   let ddA = f32x4.splat(0);
   let ldA = ddA;
   let llA = ddA;
   let ddB = ddA;
   let ldB = ddA;
   let llB = ddA;
+  let w = ddA;
   const end = tile + (<usize>n << 4);
   const gap = tileWeights - tile;
   for (let at = tile; at < end; at += 16) {
     const x = v128.load(at);
+    if (weighted) w = v128.load(at + gap);
     const stepsA = f32x4.mul(x, inverseA);
-    const stepsB = f32x4.mul(x, inverseB);
     const a = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, stepsA)));
-    const b = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, stepsB)));
     const dA = f32x4.sub(stepsA, a);
-    const dB = f32x4.sub(stepsB, b);
-    let wdA = dA;
-    let wlA = a;
-    let wdB = dB;
-    let wlB = b;
-    if (weighted) {
-      const w = v128.load(at + gap);
-      wdA = f32x4.mul(w, dA);
-      wlA = f32x4.mul(w, a);
-      wdB = f32x4.mul(w, dB);
-      wlB = f32x4.mul(w, b);
-    }
+    const wdA = weighted ? f32x4.mul(w, dA) : dA;
+    const wlA = weighted ? f32x4.mul(w, a) : a;
     ddA = f32x4.add(ddA, f32x4.mul(dA, wdA));
     ldA = f32x4.add(ldA, f32x4.mul(a, wdA));
     llA = f32x4.add(llA, f32x4.mul(a, wlA));
-    ddB = f32x4.add(ddB, f32x4.mul(dB, wdB));
-    ldB = f32x4.add(ldB, f32x4.mul(b, wdB));
-    llB = f32x4.add(llB, f32x4.mul(b, wlB));
+    if (both) {
+      const stepsB = f32x4.mul(x, inverseB);
+      const b = f32x4.nearest(f32x4.pmin(high, f32x4.pmax(low, stepsB)));
+      const dB = f32x4.sub(stepsB, b);
+      const wdB = weighted ? f32x4.mul(w, dB) : dB;
+      const wlB = weighted ? f32x4.mul(w, b) : b;
+      ddB = f32x4.add(ddB, f32x4.mul(dB, wdB));
+      ldB = f32x4.add(ldB, f32x4.mul(b, wdB));
+      llB = f32x4.add(llB, f32x4.mul(b, wlB));
+    }
   }
   const one = f32x4.splat(1);
   const partA = f32x4.div(ldA, llA);
-  const partB = f32x4.div(ldB, llB);
   scaleA = f32x4.div(f32x4.add(one, partA), inverseA);
   errorA = f32x4.div(f32x4.sub(ddA, f32x4.mul(ldA, partA)), f32x4.mul(inverseA, inverseA));
-  scaleB = f32x4.div(f32x4.add(one, partB), inverseB);
-  errorB = f32x4.div(f32x4.sub(ddB, f32x4.mul(ldB, partB)), f32x4.mul(inverseB, inverseB));
+  if (both) {
+    const partB = f32x4.div(ldB, llB);
+    scaleB = f32x4.div(f32x4.add(one, partB), inverseB);
+    errorB = f32x4.div(f32x4.sub(ddB, f32x4.mul(ldB, partB)), f32x4.mul(inverseB, inverseB));
+  }
 }
 
 /** Four blocks of `n` values at a..d (weights at wa..wd when weighted); results in fitScale and fitZero. */
@@ -177,7 +184,7 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
 
   // The full range is the one to beat.
   const first = f32x4.div(one, bestScale);
-  leastSquares(n, weighted, first, first, f32x4.sub(minCode, bestZero), f32x4.sub(maxCode, bestZero));
+  leastSquares(n, weighted, false, first, first, f32x4.sub(minCode, bestZero), f32x4.sub(maxCode, bestZero));
   let bestError = f32x4.splat(f32.POSITIVE_INFINITY);
   const finite = f32x4.lt(errorA, bestError);
   bestError = v128.bitselect(errorA, bestError, finite);
@@ -196,6 +203,7 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
       leastSquares(
         n,
         weighted,
+        true,
         f32x4.div(one, f32x4.mul(full, ratioA)),
         f32x4.div(one, f32x4.mul(full, ratioB)),
         lowLevel,
@@ -215,7 +223,7 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
   const highLevel = f32x4.sub(maxCode, bestZero);
   for (let pass = 0; pass < REFINEMENTS; pass++) {
     const inverse = f32x4.div(one, bestScale);
-    leastSquares(n, weighted, inverse, inverse, lowLevel, highLevel);
+    leastSquares(n, weighted, false, inverse, inverse, lowLevel, highLevel);
     const better = f32x4.lt(errorA, bestError);
     bestError = v128.bitselect(errorA, bestError, better);
     bestScale = v128.bitselect(scaleA, bestScale, better);
