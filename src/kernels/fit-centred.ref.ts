@@ -17,7 +17,7 @@ export interface CentredSpec {
   readonly top: number;
   /** Dead zone: by how many steps the cell of 0 reaches further out than half a step, at most half; else 0. */
   readonly margin: number;
-  /** The least outermost level that is looked for, in mean magnitudes of the block. */
+  /** The least outermost level that is looked for, in mean magnitudes of the block; of a dead zone, without its zeros. */
   readonly narrowest: number;
   /** The greatest one, as a part of the largest magnitude. */
   readonly widest: number;
@@ -34,6 +34,9 @@ const NARROW = f(0.8);
 /** The least part of the full range that is tried, and the least scale that a fit may give, for blocks of magnitude 1. */
 const LEAST_PART = 2 ** -10;
 const LEAST_SCALE = 2 ** -16;
+
+/** Squared errors up to here, for blocks of magnitude 1, are those of float32 itself and count alike. */
+const EXACT = 2 ** -40;
 
 /** Outermost level, in steps. */
 export function centredReach({ shape, top, margin }: CentredSpec): number {
@@ -62,7 +65,7 @@ function errorUnder(
     const square = f(d * d);
     dd = f(dd + (weights ? f(weights[i]! * square) : square));
   }
-  return f(dd * f(scale * scale));
+  return Math.max(EXACT, f(dd * f(scale * scale)));
 }
 
 /** The same, and the scale that fits the levels chosen best: s (1 + sum ld / sum ll), d the rounding errors in steps. */
@@ -83,7 +86,7 @@ function fitted(
     ld = f(ld + f(level * (weights ? f(weights[i]! * d) : d)));
     ll = f(ll + f(level * (weights ? f(weights[i]! * level) : level)));
   }
-  return { error: f(dd * f(scale * scale)), scale: f(f(1 + f(ld / ll)) * scale) };
+  return { error: Math.max(EXACT, f(dd * f(scale * scale))), scale: f(f(1 + f(ld / ll)) * scale) };
 }
 
 /**
@@ -109,7 +112,7 @@ export function fitCentredBlockRef(
   for (let i = 0; i < x.length; i++) {
     x[i] = f(x[i]! / largest);
     sum = f(sum + (weights ? f(weights[i]! * x[i]!) : x[i]!));
-    count = weights ? f(count + weights[i]!) : x.length;
+    if (spec.shape === 'rise' || x[i]! > 0) count = f(count + (weights ? weights[i]! : 1));
   }
 
   const reach = centredReach(spec);
@@ -145,8 +148,9 @@ export function fitCentredBlockRef(
     if (fit.error < least) [best, least] = [scale, fit.error];
     scale = fit.scale > LEAST_SCALE ? fit.scale : best;
   }
-  if (spec.shape === 'rise') best = scale;
-  return finiteScale(f(largest * best), Math.max(1, reach));
+  if (spec.shape === 'rise' && least > EXACT) best = scale;
+  // The full range as min-max has it.
+  return finiteScale(best === full ? f(largest / reach) : f(largest * best), Math.max(1, reach));
 }
 
 /** Blocks to scales of mirrored levels. */

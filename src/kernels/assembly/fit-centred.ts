@@ -10,6 +10,7 @@ const TINY: f32 = reinterpret<f32>(0x08800000); // 2^-110
 const MAX_VALUE: f32 = reinterpret<f32>(0x7f7fffef);
 const NARROW: f32 = 0.8;
 const LEAST_PART: f32 = reinterpret<f32>(0x3a800000); // 2^-10
+const EXACT: f32 = reinterpret<f32>(0x2b800000); // 2^-40
 const LEAST_SCALE: f32 = reinterpret<f32>(0x37800000); // 2^-16
 
 // What the blocks of one call share: set by `configure`. Globals belong to the instance.
@@ -86,7 +87,7 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
 
 // @ts-ignore: decorator
 @inline function keepBetter(dd: v128, scale: v128): void {
-  const error = f32x4.mul(dd, f32x4.mul(scale, scale));
+  const error = f32x4.pmax(f32x4.splat(EXACT), f32x4.mul(dd, f32x4.mul(scale, scale)));
   const better = f32x4.lt(error, bestError);
   bestError = v128.bitselect(error, bestError, better);
   bestScale = v128.bitselect(scale, bestScale, better);
@@ -152,7 +153,7 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
     ld = f32x4.add(ld, f32x4.mul(level, wd));
     ll = f32x4.add(ll, f32x4.mul(level, wl));
   }
-  fitError = f32x4.mul(dd, f32x4.mul(scale, scale));
+  fitError = f32x4.pmax(f32x4.splat(EXACT), f32x4.mul(dd, f32x4.mul(scale, scale)));
   fitScale = f32x4.mul(f32x4.add(one, f32x4.div(ld, ll)), scale);
 }
 
@@ -171,17 +172,14 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
   const vanishing = f32x4.lt(largest, f32x4.splat(TINY));
   largest = v128.bitselect(one, largest, vanishing);
   let sum = f32x4.splat(0);
-  let count = weighted ? sum : f32x4.splat(<f32>n);
+  let count = sum;
   for (let at = tile; at < end; at += 16) {
     const x = f32x4.div(v128.load(at), largest);
     v128.store(at, x);
-    if (weighted) {
-      const w = v128.load(at + gap);
-      sum = f32x4.add(sum, f32x4.mul(w, x));
-      count = f32x4.add(count, w);
-    } else {
-      sum = f32x4.add(sum, x);
-    }
+    const w = weighted ? v128.load(at + gap) : one;
+    sum = f32x4.add(sum, weighted ? f32x4.mul(w, x) : x);
+    // Zeros are nothing to a dead zone.
+    count = f32x4.add(count, rise ? w : v128.and(w, f32x4.gt(x, f32x4.splat(0))));
   }
 
   const reach: f32 = top + (rise ? 0.5 : margin);
@@ -228,8 +226,14 @@ function transpose(to: usize, a: usize, b: usize, c: usize, d: usize, n: i32): v
     bestScale = v128.bitselect(scale, bestScale, better);
     scale = v128.bitselect(fitScale, bestScale, f32x4.gt(fitScale, f32x4.splat(LEAST_SCALE)));
   }
-  const limit = f32x4.splat(MAX_VALUE / max<f32>(1, reach));
-  const kept = f32x4.pmin(limit, f32x4.mul(largest, rise ? scale : bestScale));
+  if (rise) bestScale = v128.bitselect(scale, bestScale, f32x4.gt(bestError, f32x4.splat(EXACT)));
+  // The full range as min-max has it.
+  const found = v128.bitselect(
+    f32x4.div(largest, f32x4.splat(reach)),
+    f32x4.mul(largest, bestScale),
+    f32x4.eq(bestScale, full),
+  );
+  const kept = f32x4.pmin(f32x4.splat(MAX_VALUE / max<f32>(1, reach)), found);
   return v128.bitselect(one, kept, vanishing);
 }
 

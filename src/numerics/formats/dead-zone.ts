@@ -14,7 +14,7 @@ const wide = { rounds: 3, looks: 2, passes: 2 };
  * Up to 4 bits within 0.05 dB of a search of 54 scales, on normal and Laplace values and on trained weights.
  */
 const windows: Readonly<Record<number, CentredWindow>> = {
-  2: { narrowest: 1.2, widest: 0.9, ...narrow },
+  2: { narrowest: 1, widest: 0.9, ...narrow },
   3: { narrowest: 1.8, widest: 0.97, ...narrow },
   4: { narrowest: 2.1, widest: 1.03, ...narrow },
   5: { narrowest: 2.6, widest: 1.06, ...wide },

@@ -12,8 +12,8 @@ const wide = { rounds: 3, looks: 2, passes: 2 };
  */
 const windows: Readonly<Record<number, CentredWindow>> = {
   1: { narrowest: 1, widest: 1, rounds: 0, looks: 0, passes: 1 },
-  2: { narrowest: 1.2, widest: 0.9, ...narrow },
-  3: { narrowest: 1.5, widest: 1, ...narrow },
+  2: { narrowest: 0.9, widest: 0.9, ...narrow },
+  3: { narrowest: 1.3, widest: 1, ...narrow },
   4: { narrowest: 1.8, widest: 1.06, ...narrow },
   5: { narrowest: 2.6, widest: 1.06, ...wide },
   6: { narrowest: 3, widest: 1.06, ...wide },

@@ -53,3 +53,25 @@ test.each(mirrored)('%s: the kernel finds about what the search through 54 scale
     expect(got - wanted, source).toBeLessThan(LOSS_DB);
   }
 });
+
+/** Blocks whose best range the window of a search might miss. */
+const hard: Readonly<Record<string, () => number>> = {
+  constant: () => 0.37,
+  'two values': () => (random() < 0.5 ? 1 : -0.2),
+  'signs and zeros': () => Math.floor(random() * 3) - 1,
+  'one side': () => 2 + Math.abs(bell()),
+  'few values': () => (random() < 0.95 ? 0 : bell()),
+  'one outlier': () => (random() < 1 / 64 ? 30 : 1) * bell(),
+};
+
+test.each(mirrored)('%s: a search never loses to the full range', async (name) => {
+  const format: NumberFormat = formats[name];
+  for (const [source, next] of Object.entries(hard)) {
+    const values = Float32Array.from({ length: LAYOUT.length }, next);
+    const noise = async (range: 'mse' | 'min-max') => {
+      const back = format.decode(await format.encode(values, LAYOUT, undefined, { range }), LAYOUT);
+      return back.reduce((sum, x, i) => sum + (x - values[i]!) ** 2, 0);
+    };
+    expect(await noise('mse'), source).toBeLessThanOrEqual((await noise('min-max')) * (1 + 1e-6));
+  }
+});
