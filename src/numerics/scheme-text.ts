@@ -57,7 +57,7 @@ const options: Readonly<Record<string, (draft: Draft, value: string) => boolean 
   range: (d, value) => Boolean((d.range = named('range', ranges, value))),
   scale: (d, value) => Boolean((d.choice.scaleType = named('scale type', scaleTypes, value))),
   rounding: (d, value) => Boolean((d.choice.rounding = named('rounding', roundings, value))),
-  seed: (d, value) => Number.isInteger((d.choice.seed = Number(value))),
+  seed: (d, value) => value !== '' && Number.isInteger((d.choice.seed = Number(value))),
   zero: (d, value) => Boolean((d.choice.zero = named('zero point', { integer: 0, real: 0 }, value))),
 };
 
@@ -112,6 +112,17 @@ const parts: Readonly<Record<string, (draft: Draft, value: string) => boolean | 
   rans: (d) => (d.entropy = true),
 };
 
+/** What a value looks like; names without a row take none, those of tables are told by `lookUp`. */
+const valueForms: Readonly<Record<string, string>> = {
+  seed: 'seed=7',
+  double: 'double, or double=int8/256:keepmean:asymmetric (a format, a block size)',
+  outliers: 'outliers=0.5% or outliers=3sd',
+  sensitive: 'sensitive=0.5%',
+  columns: 'columns or columns=6',
+  lowrank: 'lowrank=8',
+};
+const fromTables: ReadonlySet<string> = new Set(['range', 'scale', 'rounding', 'zero']);
+
 /** Scales of scales as QLoRA has them. */
 const qloraScales: DoubleQuantization = { format: 'dynamic8' as FormatName, block: 256, removeMean: true };
 
@@ -121,7 +132,7 @@ function doubleOf(text: string): DoubleQuantization | undefined {
   const [head = '', ...said] = text.split(':');
   const [name = '', size = String(qloraScales.block)] = head.split('/');
   const block = Number(size);
-  if (!Number.isInteger(block) || block < 1) return undefined;
+  if (name === '' || head.split('/').length > 2 || !Number.isInteger(block) || block < 1) return undefined;
   if (said.some((word) => word !== 'keepmean' && word !== 'asymmetric')) return undefined;
   return {
     format: formatNamed(name),
@@ -157,7 +168,7 @@ export function parseScheme(text: string): SchemeRequest {
   const draft: Draft = { choice: { symmetric: true }, entropy: false };
   const said = new Map<string, string>();
   const apply = (table: typeof options, kind: string, entry: string) => {
-    const [key = '', value = ''] = entry.split('=');
+    const [key = '', value, ...more] = entry.split('=');
     lookUp(kind, table, key);
     const slot = (table === options ? sets : partSets)[key] ?? key;
     const before = said.get(slot);
@@ -167,8 +178,15 @@ export function parseScheme(text: string): SchemeRequest {
         what: `'${before}' and '${entry}' say the same thing twice; leave one out`,
       });
     said.set(slot, entry);
-    if (table[key]!(draft, value) === false)
-      fail('scheme/text', { text, what: `'${entry}' has no value that makes sense` });
+    const form = valueForms[key];
+    if (value !== undefined && form === undefined && !fromTables.has(key))
+      fail('scheme/text', { text, what: `'${key}' takes no value, and '${entry}' gives one` });
+    const sound = (value !== '' || fromTables.has(key)) && more.length === 0;
+    if (!sound || table[key]!(draft, value ?? '') === false)
+      fail('scheme/text', {
+        text,
+        what: `'${entry}' has no value that makes sense${form === undefined ? '' : `; wanted ${form}`}`,
+      });
   };
   for (const entry of optionText?.split(',') ?? []) apply(options, 'option of a scheme', entry);
   for (const entry of partText?.split('+').slice(1) ?? []) apply(parts, 'part of a scheme', entry);

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectFile } from '../../examples/glyphs/project-file.ts';
 import { formatDistribution } from '../report/index.ts';
@@ -29,4 +32,32 @@ test('codes are counted by what they mean, all levels in range are drawn, and wh
   await expect(
     distribution({ model: projectFile('examples/glyphs/glyphs.onnx'), formats: ['nf4', 'nf99'] }),
   ).rejects.toMatchObject({ code: 'name/unknown' });
+});
+
+test('codes that cannot be read are refused in words that fit: nothing becomes GGUF here', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lowbit-'));
+  const header = JSON.stringify({ w: { dtype: 'I32', shape: [2, 2], data_offsets: [0, 16] } });
+  const size = new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer);
+  await writeFile(
+    join(folder, 'model.safetensors'),
+    Buffer.concat([size, Buffer.from(header), new Uint8Array(16)]),
+  );
+  try {
+    for (const method of ['gptq', 'awq']) {
+      await writeFile(
+        join(folder, 'config.json'),
+        JSON.stringify({ quantization_config: { quant_method: method, bits: 4 } }),
+      );
+      const error = await distribution({ model: folder, formats: ['nf4'] }).catch((e: unknown) => e);
+      expect(error).toMatchObject({ code: 'checkpoint/quantized' });
+      expect((error as Error).message).toMatch(
+        new RegExp(
+          `^The checkpoint is quantized already, with ${method}: lowbit cannot read its codes[.] Take `,
+        ),
+      );
+      expect((error as Error).message).not.toContain('GGUF');
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -126,6 +126,27 @@ test('a speedup measured in turns wins over the ratio of two medians', () => {
   expect(text).toMatch(/2\.41 ms {2}\(2\.90\) {2}1\.50x {2}14\.2 ms {2}\(15\.1\) {2}2\.50x/);
 });
 
+test('a speed far from the ratio of the latencies beside it is explained, and only then', () => {
+  const [int8] = sampleRecord.outputs;
+  // The latencies of the sample say 1.67x and 2.15x.
+  const withSpeeds = (one: number, eight: number) => {
+    const latency = int8!.measurement!.latency.map((l) => ({ ...l, speedup: l.batch === 1 ? one : eight }));
+    return { ...sampleRecord, outputs: [{ ...int8!, measurement: { ...int8!.measurement!, latency } }] };
+  };
+  const note = 'speed: the median of paired runs';
+  for (const [one, eight, told] of [
+    [1.67, 2.15, false],
+    [1.45, 2.5, false],
+    [1.67, 2.7, true],
+    [1.3, 2.15, true],
+  ] as const) {
+    const record = withSpeeds(one, eight);
+    expect(formatTable(record, { width: 200 }).includes(note), `${one} ${eight}`).toBe(told);
+    expect(markdownReport(record).includes(note), `${one} ${eight}`).toBe(told);
+  }
+  expect(formatTable(sampleRecord, { width: 200 })).not.toContain(note);
+});
+
 test('a plan', () => {
   expect(formatPlan(plannedRecord, { width: 100 })).toMatchInlineSnapshot(`
     "mobilenet.onnx  8.92 MB  plan only: nothing is written

@@ -1,6 +1,6 @@
 import { keptTexts } from './kept-texts.ts';
 import { limitText, missedText, missedTexts } from './limit-texts.ts';
-import { metricText, outputName, resultColumns, resultRows } from './measurement-columns.ts';
+import { metricText, outputName, resultColumns, resultRows, speedNote } from './measurement-columns.ts';
 import { type Painter, painter } from './painter.ts';
 import type { LayerRecord, MeasurementRecord, OutputRecord, RunRecord } from './record.ts';
 import { tensorsText, tensorTable } from './tensor-table.ts';
@@ -47,7 +47,7 @@ export function formatTable(record: RunRecord, options: FormatOptions = {}): str
     for (const line of textTable(columns, rows, paint.faint)) lines.push(`  ${line}`);
     lines.push('');
   }
-  const explained = all.flatMap(({ title }) => legend[title] ?? []);
+  const explained = [...all.flatMap(({ title }) => legend[title] ?? []), speedNote(rows) ?? []].flat();
   if (explained.length > 0) lines.splice(-1, 0, ...indented(explained.join('; '), width, paint.faint));
 
   if (record.outputs.length === 0) {

@@ -1,4 +1,4 @@
-import { resultColumns, resultRows } from './measurement-columns.ts';
+import { resultColumns, resultRows, speedNote } from './measurement-columns.ts';
 import type { RunRecord } from './record.ts';
 import { markdownTable } from './text-table.ts';
 
@@ -6,5 +6,7 @@ import { markdownTable } from './text-table.ts';
 export function markdownReport(record: RunRecord): string {
   const rows = resultRows(record);
   const { name, quality, cost } = resultColumns(rows, (text) => text);
-  return markdownTable([{ ...name, title: 'model' }, ...quality, ...cost], rows);
+  const table = markdownTable([{ ...name, title: 'model' }, ...quality, ...cost], rows);
+  const note = speedNote(rows);
+  return note === undefined ? table : `${table}\n${note}\n`;
 }

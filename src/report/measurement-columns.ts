@@ -140,6 +140,25 @@ const latencyText = (latency: LatencyRecord | undefined) =>
 const tailText = (latency: LatencyRecord | undefined) =>
   latency === undefined ? '' : `(${formatNumber(latency.p95Ms)})`;
 
+/** Beyond this, the column of speed and those of latency seem to contradict each other. */
+const NOTABLE_DIFFERENCE = 1.2;
+
+/** What to say below a table whose speeds, measured in turns, are far from the ratios of its latencies. */
+export function speedNote(rows: readonly ResultRow[]): string | undefined {
+  const [float, ...others] = rows;
+  const differs = others.some((row) =>
+    (row.measurement?.latency ?? []).some(({ batch, medianMs, speedup }) => {
+      const before = float && latencyOf(float, batch);
+      if (speedup === undefined || before === undefined) return false;
+      const factor = (speedup * medianMs) / before.medianMs;
+      return Math.max(factor, 1 / factor) > NOTABLE_DIFFERENCE;
+    }),
+  );
+  return differs
+    ? 'speed: the median of paired runs, in turns with the float model; the times of a busy machine may say otherwise'
+    : undefined;
+}
+
 function speedText(row: ResultRow, float: ResultRow, batch: number, paint: Paint): string {
   const [own, before] = [latencyOf(row, batch), latencyOf(float, batch)];
   if (row === float || own === undefined) return '';

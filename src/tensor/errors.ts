@@ -260,7 +260,7 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
   'checkpoint/missing': (d) =>
     `There is no model in ${d.folder}: it has no config.json. Give a Hugging Face folder (config.json, tokenizer, safetensors) or a .gguf file${d.files?.length ? `; if it is the model, name the file itself: ${d.files.join(', ')}` : ''}.`,
   'checkpoint/quantized': (d) =>
-    `The checkpoint is quantized already, with ${d.method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
+    `The checkpoint is quantized already, with ${d.method}: lowbit cannot read its codes. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method ${d.known.join(', ')}).`,
   'checkpoint/scale-shape': (d) =>
     `Tensor '${d.scale}' has the shape [${d.got.join(', ')}], but it holds the factors of '${d.tensor}' [${d.shape.join(', ')}]: one for all, one per row or one per block (weight_block_size in ${d.file}). Save the checkpoint again, or take the unquantized one.`,
   'checkpoint/tensor-missing': (d) =>

@@ -194,13 +194,13 @@ describe('tensors', () => {
 describe('quantized checkpoints', () => {
   test.for(['gptq', 'awq', 'mxfp4', 'bitnet', 'hqq'])('%s', async (quant_method) => {
     expect(await withConfig({ quantization_config: { quant_method, bits: 4 } })).toBe(
-      `checkpoint/quantized: The checkpoint is quantized already, with ${quant_method}: its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method bitsandbytes, fp8, fbgemm_fp8, compressed-tensors, modelopt).`,
+      `checkpoint/quantized: The checkpoint is quantized already, with ${quant_method}: lowbit cannot read its codes. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method bitsandbytes, fp8, fbgemm_fp8, compressed-tensors, modelopt).`,
     );
   });
   test('compressed-tensors with whole numbers', async () => {
     const quantization_config = { quant_method: 'compressed-tensors', format: 'pack-quantized' };
     expect(await withConfig({ quantization_config })).toMatchInlineSnapshot(
-      `"checkpoint/quantized: The checkpoint is quantized already, with compressed-tensors ("pack-quantized"): its codes do not become GGUF without a second loss. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method bitsandbytes, fp8, fbgemm_fp8, compressed-tensors, modelopt)."`,
+      `"checkpoint/quantized: The checkpoint is quantized already, with compressed-tensors ("pack-quantized"): lowbit cannot read its codes. Take the checkpoint it was made from; of quantized ones those of bitsandbytes and 8-bit floats are read (quant_method bitsandbytes, fp8, fbgemm_fp8, compressed-tensors, modelopt)."`,
     );
   });
 });

@@ -10,7 +10,7 @@ import { readQuantizedEntries } from './read-entries.ts';
 import { storeQuantized } from './store-quantized.ts';
 import { QUANTIZED_KEY } from './tensor-entry.ts';
 
-/** Options, blocks and parts that the text of a scheme can say (`sensitive` wants gradients), with formats of every kind. */
+/** Options, blocks and parts that the text of a scheme can say, with formats of every kind. */
 
 const axes = { channel: 0, group: 1 };
 const dims = [8, 32];
@@ -40,6 +40,7 @@ const parts = [
   '+double',
   '+outliers=2%',
   '+outliers=3sd',
+  '+sensitive=2%',
   '+columns=2',
   '+lowrank=2',
   '+rans',
@@ -61,6 +62,7 @@ test.each<[format: string, least: number]>([
     ...options.flatMap((option) => [`/16:${option}`, `/channel:${option}+rans`]),
   ].map((rest) => format + rest);
   let came = 0;
+  let sensitive = 0;
   for (const text of texts) {
     const q = await quantized(text);
     if (q === undefined) continue;
@@ -76,8 +78,10 @@ test.each<[format: string, least: number]>([
     expect(back.base.codes, text).toEqual(q.base.codes);
     expect(dequantizeComposite(back), text).toEqual(dequantizeComposite(q));
     came++;
+    if (q.scheme.outliers?.by === 'sensitivity') sensitive += back.outliers === undefined ? 0 : 1;
   }
   expect(came).toBeGreaterThanOrEqual(least);
+  expect(sensitive).toBeGreaterThan(0);
 });
 
 /** Undefined where a text says what the format cannot be: that is refused before anything is stored. */
