@@ -85,7 +85,7 @@ export function nearestCode(grid: UniformGrid, value: number, { scale, zeroPoint
 
 const plainCells = new WeakMap<Cells, Cells>();
 /** The same cells with the rounding that searches count with. */
-function searchedCells(cells: Cells): Cells {
+export function searchedCells(cells: Cells): Cells {
   if (cells.rounding === 'half-even') return cells;
   let plain = plainCells.get(cells);
   if (!plain) plainCells.set(cells, (plain = { ...cells, rounding: 'half-even' }));

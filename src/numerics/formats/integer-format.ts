@@ -16,11 +16,17 @@ function searchedParts(bits: number): Float32Array {
   return bits <= 8 ? grid(1.01, [0.03, 0.02, 0.015, 0.01][bits - 5]!, 12) : new Float32Array(0);
 }
 
-/** Where widths are not computed with as they are. */
-function runsOf(bits: number): { runs?: string } {
+/**
+ * Who runs the widths that are not computed with as they are. Weights reach ONNX with codes of 1 to 8 bits: other
+ * widths than 4 and 8 as bytes that are decoded at load; 16 bits are for activations.
+ */
+function runsOf(bits: number, signed: boolean): { runs?: string } {
   if (bits === 4 || bits === 8) return {};
-  if (bits === 2) return { runs: 'ONNX Runtime (MatMulNBits)' };
-  if (bits === 16) return { runs: 'ONNX Runtime (QDQ), TFLite (activations)' };
+  if (bits === 2) return { runs: 'ONNX Runtime, decoded at load or by MatMulNBits' };
+  if (bits === 16) {
+    const by = signed ? 'TFLite' : 'ONNX Runtime (QDQ)';
+    return { runs: `${by}, as activations; weights in files of lowbit only` };
+  }
   return { runs: bits < 8 ? 'ONNX Runtime, decoded at load' : 'files of lowbit only' };
 }
 
@@ -41,7 +47,7 @@ export function integerFormat(name: string, bits: number, signed: boolean): Numb
   return uniformFormat({
     name,
     family: 'integer',
-    ...runsOf(bits),
+    ...runsOf(bits, signed),
     ...(bits > 2 ? schemeOptions.integers : schemeOptions.narrowIntegers),
     kind: 'integer',
     description:

@@ -17,6 +17,7 @@ import { hasPowerScale, reachOf, type ScaleAndZero, type UniformGrid } from '../
 import { eachBlock } from './each-block.ts';
 import type { FitChoice, NumberFormat, RowLayout } from './number-format.ts';
 import { packCodes, unpackCodes } from './pack-codes.ts';
+import { searchPowerScales } from './power-scale-search.ts';
 
 /** What tells one uniform format from another. */
 export interface UniformRow
@@ -194,6 +195,9 @@ export function uniformFormat(row: UniformRow): NumberFormat {
         if (choice.scaleType || (cells.shape !== 'tread' && reachOf(grid) < 1))
           for (let i = 0; i < blocks; i++) scale[i] = kept(grid, scale[i]!, zero[i]!).scale;
         if (cells.shape !== 'tread') zero.fill(symmetricZero);
+      } else if (rangeOf(choice).kernel === 'parts' && hasPowerScale(choice) && !cells.realZero) {
+        const createCodes = (count: number) => new Codes(count);
+        searchPowerScales(affine, grid, values, importance, layout, createCodes, scale, zero);
       } else if (overExtremes) {
         const [lows, highs] = [scale.slice(), scale.slice()];
         affine.extremes(values, layout, lows, highs);

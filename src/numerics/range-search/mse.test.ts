@@ -75,3 +75,33 @@ test.each(mirrored)('%s: a search never loses to the full range', async (name) =
     expect(await noise('mse'), source).toBeLessThanOrEqual((await noise('min-max')) * (1 + 1e-6));
   }
 });
+
+test.each([
+  ['int4', true],
+  ['uint3', false],
+  ['int6', true],
+  ['midrise3', true],
+  ['deadzone4', true],
+] as const)(
+  '%s, symmetric %s, powers of two: the kernels choose what the search chooses',
+  async (name, symmetric) => {
+    const format: NumberFormat = formats[name];
+    const layout = { rows: 5, length: 100, block: 32 };
+    const values = Float32Array.from({ length: 500 }, laplace);
+    const importance = Float32Array.from({ length: 500 }, random);
+    for (const weights of [undefined, importance])
+      for (const part of [{ powerOfTwo: true }, { scaleType: 'float8e8m0' } as const]) {
+        const choice = { symmetric, range: 'mse', rounding: 'half-away', ...part } as const;
+        const { scale, zeroPoint } = await format.encode(values, layout, weights, choice);
+        let at = 0;
+        for (let row = 0; row < 500; row += 100) {
+          for (let from = row; from < row + 100; from += 32, at++) {
+            const to = Math.min(from + 32, row + 100);
+            const wanted = format.fit(values.subarray(from, to), weights?.subarray(from, to), choice);
+            expect(scale[at]).toBe(wanted.scale);
+            if (zeroPoint) expect(zeroPoint[at]).toBe(wanted.zeroPoint);
+          }
+        }
+      }
+  },
+);

@@ -18,6 +18,8 @@ const RATIO = 0.93;
 const COARSE = 34;
 /** Then twice the neighbourhood of the best one, each time four times as closely. */
 const FINER = [1 / 4, 1 / 16];
+/** Parts that are tried where scales are powers of two. */
+export const POWER_PARTS: readonly number[] = [1, 0.5, 0.25];
 /** Least-squares passes after the best part is known; each can only lower the error. */
 const PASSES = 8;
 
@@ -34,8 +36,8 @@ export const mse: SearchRange = (grid, values, importance) => {
   const { min, max } = extremes(grid, values);
   const full = overRange(grid, { min, max });
   if (hasPowerScale(grid.choice)) {
-    const parts = [0.5, 0.25].map((part) => overRange(grid, { min: min * part, max: max * part }));
-    return leastError(grid, values, importance, [full, ...parts]);
+    const parts = POWER_PARTS.map((part) => overRange(grid, { min: min * part, max: max * part }));
+    return leastError(grid, values, importance, parts);
   }
   const middle = grid.cells.realZero ? (min + max) / 2 : 0;
   let best = full;
