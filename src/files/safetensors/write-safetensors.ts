@@ -55,11 +55,7 @@ export async function writeSafetensorsFolder(
   const { stem = 'model', maxShardBytes = 5e9, metadata = new Map() } = options;
   const given = [...tensors];
   const groups = groupsOf(rowsOf(given, false), maxShardBytes);
-  const five = (n: number) => String(n).padStart(5, '0');
-  const nameOf = (i: number) =>
-    groups.length === 1
-      ? `${stem}.safetensors`
-      : `${stem}-${five(i + 1)}-of-${five(groups.length)}.safetensors`;
+  const nameOf = (i: number) => fileName(stem, i, groups.length);
   const sinks: ByteSink[] = [];
   try {
     for (const [i, group] of groups.entries()) {
@@ -78,6 +74,28 @@ export async function writeSafetensorsFolder(
     throw error;
   }
   return sinks.map(({ name }) => name);
+}
+
+/** Bytes of the safetensors files that `writeSafetensorsFolder` makes of these tensors, headers included; none is read. */
+export function safetensorsFolderFiles(
+  tensors: Iterable<TensorSource>,
+  options: WriteShardsOptions = {},
+): { readonly name: string; readonly sizeBytes: number }[] {
+  const { stem = 'model', maxShardBytes = 5e9, metadata = new Map() } = options;
+  const groups = groupsOf(rowsOf(tensors, false), maxShardBytes);
+  return groups.map((group, i) => ({
+    name: fileName(stem, i, groups.length),
+    sizeBytes: group.reduce(
+      (sum, row) => sum + row.sizeBytes,
+      headerBytes(sorted(group), metadata).byteLength,
+    ),
+  }));
+}
+
+/** 'model.safetensors', or 'model-00001-of-00002.safetensors'. */
+function fileName(stem: string, at: number, count: number): string {
+  const five = (n: number) => String(n).padStart(5, '0');
+  return count === 1 ? `${stem}.safetensors` : `${stem}-${five(at + 1)}-of-${five(count)}.safetensors`;
 }
 
 function rowsOf(tensors: Iterable<TensorSource>, sort = true): Row[] {

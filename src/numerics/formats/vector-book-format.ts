@@ -14,6 +14,8 @@ export interface VectorBookRow {
   readonly family: FormatFamilyName;
   readonly description: string;
   readonly source: string;
+  /** Where it is not that of the family. */
+  readonly runs?: string;
   readonly coder: VectorCoder;
 }
 
@@ -57,6 +59,7 @@ export function vectorBookFormat({ coder, ...row }: VectorBookRow): NumberFormat
     family: row.family,
     description: row.description,
     source: row.source,
+    ...(row.runs !== undefined && { runs: row.runs }),
     kind: 'book',
     ...schemeOptions.seededBook,
     dtype: bits <= 2 ? 'uint2' : bits <= 4 ? 'uint4' : bits <= 8 ? 'uint8' : 'uint16',

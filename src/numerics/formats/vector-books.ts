@@ -14,10 +14,15 @@ const plain = (name: string, unit: number, bits: number): NumberFormat =>
     coder: productCoder(unit, bits, 1),
   });
 
+/** Codes of several entries reach ONNX while they fit a byte, which indexes one book of all sums. */
+const runsOf = (codeBits: number): { runs?: string } =>
+  codeBits > 8 ? { runs: 'files of lowbit only' } : {};
+
 /** One entry from each of `stages` books is added. */
 const residual = (name: string, unit: number, bits: number, stages: number): NumberFormat =>
   vectorBookFormat({
     name,
+    ...runsOf(bits * stages),
     family: 'vector-book',
     description: `${unit} values share a code: the sum of an entry from each of ${stages} books of ${entriesOf(bits)}.`,
     source: 'Juang & Gray 1982; Babenko & Lempitsky 2014; Egiazarian et al. 2024 (AQLM), arXiv 2401.06118',
@@ -28,6 +33,7 @@ const residual = (name: string, unit: number, bits: number, stages: number): Num
 const product = (name: string, unit: number, bits: number, parts: number): NumberFormat =>
   vectorBookFormat({
     name,
+    ...runsOf(bits * parts),
     family: 'vector-book',
     description: `${unit} values share a code: ${parts} parts, each with a book of ${entriesOf(bits)} of its own.`,
     source: 'Jégou et al. 2011 (product quantization); Stock et al. 2020, arXiv 1907.05686',

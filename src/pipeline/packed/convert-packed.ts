@@ -80,7 +80,8 @@ export async function convertToOnnx(options: ConvertOptions): Promise<RunRecord>
     const from = { path: source.name, sizeBytes: source.size };
     if (options.dryRun) {
       const note = `${[model!.name, ...others].join(', ')} would be unpacked, ${total} bytes.`;
-      return await storedRecord('convert', from, plannedConversion('onnx', note, total), started);
+      const files = packed.files.map(({ name, size }) => ({ path: name, sizeBytes: size }));
+      return await storedRecord('convert', from, plannedConversion('onnx', note, total, files), started);
     }
     const place = await storedPlace(options.output, (file) => [file ?? model!.name, ...others], {
       folder: false,

@@ -2,21 +2,13 @@ import { readableTensors, readJson } from '../../architectures/index.ts';
 import {
   rowLengthOf,
   type Staging,
-  storedBytes,
+  safetensorsFolderFiles,
   type TensorSource,
   writeSafetensorsFolder,
 } from '../../files/index.ts';
 import { fromFloat32, toFloat32 } from '../../numerics/index.ts';
 import { formatBytes, type RunRecord } from '../../report/index.ts';
-import {
-  bytesOf,
-  type DType,
-  dtypes,
-  elementCount,
-  fail,
-  tensorFromBytes,
-  throwIfAborted,
-} from '../../tensor/index.ts';
+import { bytesOf, type DType, dtypes, fail, tensorFromBytes, throwIfAborted } from '../../tensor/index.ts';
 import { quantizationKeys } from '../checkpoint/quantization-keys.ts';
 import { refuseOtherOptions } from '../checkpoint/refuse-other-options.ts';
 import type { ConvertOptions } from '../convert.ts';
@@ -57,10 +49,15 @@ export async function decodeFolder(
     const readable = await readableTensors(weights, json, name);
     const tensors = [...readable.values()].map((tensor) => floatsIn(tensor, dtype));
     const source = { path: name, sizeBytes: weights.sizeBytes };
+    const metadata = plainMetadata(weights.metadata);
+    const files = safetensorsFolderFiles(tensors, { metadata });
+    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     if (options.dryRun) {
-      const bytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
-      const note = `${tensors.length} tensors would be written, about ${formatBytes(bytes)}.`;
-      return await storedRecord('convert', source, plannedConversion(label, note, bytes), started);
+      const names = files.length === 1 ? files[0]!.name : `${files.length} shards`;
+      const note = `${tensors.length} tensors would be written as ${names}, ${formatBytes(sizeBytes)}; real numbers as ${dtype}.`;
+      const planned = files.map((file) => ({ path: file.name, sizeBytes: file.sizeBytes }));
+      const output = plannedConversion(label, note, sizeBytes, planned);
+      return await storedRecord('convert', source, output, started);
     }
     const place = await storedPlace(options.output, () => ['model.safetensors'], {
       folder: true,
@@ -71,13 +68,12 @@ export async function decodeFolder(
       const { staging } = place;
       emit({ type: 'step', step: 'write' });
       const names = await writeSafetensorsFolder(staging.folder, tensors, {
-        metadata: plainMetadata(weights.metadata),
+        metadata,
         ...(signal && { signal }),
       });
       const companions = await copyCompanions(folder.siblings, staging, [CONFIG]);
       companions.push(...(await writePlainConfig(folder, json, staging, dtype)));
       const published = await staging.publish([...companions, ...names]);
-      const sizeBytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
       const file = { path: published[companions.length]!, sizeBytes };
       const stored = { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [file] };
       return await storedRecord('convert', source, { preset: label, file, stored, notes: [] }, started);
@@ -133,5 +129,3 @@ async function writePlainConfig(
   const types = Object.fromEntries((said.length > 0 ? said : ['torch_dtype']).map((key) => [key, dtype]));
   return [await rewriteConfig(folder, staging, [...quantizationKeys, ...said], types)];
 }
-
-const sizeOf = ({ shape, type }: TensorSource): number => storedBytes(type, elementCount(shape));

@@ -1,6 +1,6 @@
 /** Folders that are quantized already, as input: whatever reads them decodes them first. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -197,4 +197,42 @@ test('a target of the other kind of model is told the way', async () => {
   );
   expect(await said(quantize({ model: source, to: 'fp8', output }))).toContain("'fp8:block'");
   expect(existsSync(at('none'))).toBe(false);
+});
+
+test('a dry run of decoding tells the files and their bytes, headers included', async () => {
+  await made(source, 'safetensors:nf4/64', 'for-dry');
+  for (const type of ['float16', 'float32'] as const) {
+    const options = { model: at('for-dry'), to: `safetensors:${type}`, output: `${at(`plain-${type}`)}/` };
+    const [dry] = (await convert({ ...options, dryRun: true })).outputs;
+    expect(existsSync(options.output)).toBe(false);
+    const [real] = (await convert(options)).outputs;
+    const { size } = await stat(join(options.output, 'model.safetensors'));
+    expect(dry!.predictedSizeBytes).toBe(size);
+    expect(real!.file!.sizeBytes).toBe(size);
+    expect(dry!.stored!.files).toEqual([{ path: 'model.safetensors', sizeBytes: size }]);
+    expect(dry!.notes.join()).toContain(`3 tensors would be written as model.safetensors`);
+  }
+});
+
+test('--force takes old weights of a folder away, and leaves other files', async () => {
+  const folder = at('replaced');
+  await mkdir(folder);
+  const stale = [
+    'model.safetensors',
+    'model-00001-of-00002.safetensors',
+    'model-00002-of-00002.safetensors',
+    'model.safetensors.index.json',
+  ];
+  for (const name of [...stale, 'notes.txt', 'adapter.safetensors'])
+    await writeFile(join(folder, name), 'old');
+  for (const to of ['safetensors:nf4/64', 'bnb:nf4']) {
+    for (const name of stale.slice(1)) await writeFile(join(folder, name), 'old');
+    await made(source, to, 'replaced');
+    expect((await readdir(folder)).sort()).toEqual([
+      'adapter.safetensors',
+      'config.json',
+      'model.safetensors',
+      'notes.txt',
+    ]);
+  }
 });

@@ -10,7 +10,7 @@ import {
   stageInFolder,
   stageInMemory,
 } from '../../files/index.ts';
-import type { MachineRecord, OutputRecord, RunRecord } from '../../report/index.ts';
+import type { FileRecord, MachineRecord, OutputRecord, RunRecord } from '../../report/index.ts';
 import { capabilities } from '../../runtime/index.ts';
 import { fail } from '../../tensor/index.ts';
 import type { ModelInput } from '../recipe.ts';
@@ -76,12 +76,17 @@ export async function copyTo(
     await write(await source.read(at, Math.min(pieceBytes, source.size - at)));
 }
 
-/** What a dry run of a conversion says; `sizeBytes` where it is known without the work. */
-export const plannedConversion = (preset: string, note: string, sizeBytes?: number) => ({
+/** What a dry run of a conversion says; `sizeBytes` and `files` where they are known without the work. */
+export const plannedConversion = (
+  preset: string,
+  note: string,
+  sizeBytes?: number,
+  files: readonly FileRecord[] = [],
+) => ({
   preset,
   status: 'planned' as const,
   ...(sizeBytes !== undefined && { predictedSizeBytes: sizeBytes }),
-  stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files: [] },
+  stored: { bitsPerWeight: 0, bitsPerCode: 0, entropyBits: 0, tensors: [], files },
   notes: [note],
 });
 
