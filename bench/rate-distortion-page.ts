@@ -97,7 +97,7 @@ function sideBySide(models: readonly Measured[]): string {
     const point = points.find((p) => p.scheme === scheme);
     return point ? `${point.bits.toFixed(2)} / ${decibels(point, 1)} / ${figure(point.metric)}` : '';
   };
-  return `${markdownTable(
+  return markdownTable(
     [
       { title: 'scheme', cell: (scheme: string) => `\`${scheme}\`` },
       ...models.map((model) => ({
@@ -106,7 +106,7 @@ function sideBySide(models: readonly Measured[]): string {
       })),
     ],
     prominent.filter((scheme) => models.some(({ points }) => points.some((p) => p.scheme === scheme))),
-  )}\n`;
+  );
 }
 
 function frontsOf({ name, metric, points, fronts }: Picture): string {
@@ -139,7 +139,7 @@ function allPoints(model: Measured, { points, metric, fronts }: Picture): string
     ],
     points,
   );
-  return `<details><summary>${name}: all ${points.length} points (${what})</summary>\n\n${table}\n\n</details>\n`;
+  return `<details><summary>${name}: all ${points.length} points (${what})</summary>\n\n${table}\n</details>\n`;
 }
 
 /** The points from many bits to few, and those that no other beats at as few bits. */

@@ -45,10 +45,10 @@ export function rateDistortionSvg({ name, metric, float, points, fronts, higherI
   try {
     chart.setOption({
       animation: false,
-      title: { text: name, left: 'center' },
+      title: { text: name, left: 'center', top: 0, textStyle: { fontSize: 15 } },
       grid: [
-        { left: 60, width: 500, top: 50, bottom: 50 },
-        { left: 660, width: 500, top: 50, bottom: 50 },
+        { left: 60, width: 500, top: 60, bottom: 50 },
+        { left: 660, width: 500, top: 60, bottom: 50 },
       ],
       xAxis: measures.map((_, i) => ({
         type: 'value',
