@@ -12,7 +12,10 @@ import type { ModelInput } from './recipe.ts';
 export async function inspect(input: ModelInput): Promise<ModelSummary | WeightsSummary> {
   const place = await findWeights(input);
   if (place.kind === 'safetensors') {
-    const stored = await inspectPacked(place.source);
+    const stored = await inspectPacked(place.source).catch(async (error: unknown) => {
+      await place.source.close?.();
+      throw error;
+    });
     if (stored !== undefined) {
       if (typeof input === 'string') await place.source.close?.();
       return { ...(await inspectModel(input)), stored };

@@ -7,7 +7,7 @@ import {
   lowerScheme,
   lowerWeightOnly,
 } from '../graph/index.ts';
-import { formats, type PresetKind } from '../numerics/index.ts';
+import { formats, type PresetKind, schemeText } from '../numerics/index.ts';
 import { schemeQuantizer } from './choose-codes.ts';
 import type { Lower, Lowered, LowerRequest } from './lower-request.ts';
 import { weightsOf } from './lower-request.ts';
@@ -48,14 +48,17 @@ function accuracyLevel({ preset, capabilities }: LowerRequest): 0 | 4 {
   return formats[preset.weights.format].bits === 8 && capabilities.vnni === false ? 0 : 4;
 }
 
-const scheme: Lower = ({ context, preset, recipe, model, filter }) =>
-  lowerScheme(model, {
+const scheme: Lower = async ({ context, preset, recipe, model, filter }) => {
+  const lowered = await lowerScheme(model, {
     filter,
     quantizer: schemeQuantizer(context),
     request: preset.scheme!,
     carrier: recipe.carrier,
     accuracyLevel: recipe.accuracyLevel ?? 0,
   });
+  const text = schemeText(preset.scheme!);
+  return { ...lowered, quantized: lowered.quantized.map((weight) => ({ ...weight, scheme: text })) };
+};
 
 const float16: Lower = async (request) => {
   const { model, filter } = request;

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { glyphDataset } from '../../examples/glyphs/glyph-dataset.ts';
-import { memoryFolder } from '../files/index.ts';
+import { memoryFolder, memorySource } from '../files/index.ts';
 import type { LowbitError } from '../tensor/index.ts';
+import { inspect } from './inspect.ts';
 import { quantize } from './quantize.ts';
 import type { QuantizeOptions } from './recipe.ts';
 
@@ -77,4 +78,30 @@ test('what ONNX files cannot hold is refused by name', async () => {
     'format:nf4/64',
   );
   expect((await refusal({ to: 'format:nf9' })).message).toContain("'nf9'");
+});
+
+test('a file says what its weights are stored as', async () => {
+  const { record, files } = await made({ to: 'format:nf4/64+double' });
+  const summary = await inspect({ source: memorySource([...files.values()][0]!, 'nf4-64.onnx') });
+  const float = await inspect(model);
+  const { tensors } = record.outputs[0]!;
+  const bytes = tensors.reduce(
+    (all, t) =>
+      all + t.codeBytes + t.scaleBytes + t.zeroPointBytes + (t.bookBytes ?? 0) + (t.extraBytes ?? 0),
+    0,
+  );
+  expect(summary.quantized).toEqual({
+    parameters: summary.parameters,
+    schemes: [
+      {
+        scheme: 'nf4/64+double',
+        tensors: tensors.length,
+        values: tensors.reduce((all, { values }) => all + values, 0),
+        sizeBytes: bytes,
+      },
+    ],
+  });
+  // Simplifying folds batch normalizations and shapes; weights stay.
+  expect(summary.parameters).toBeGreaterThan(0.9 * float.parameters);
+  expect(summary.parameters).toBeLessThanOrEqual(float.parameters);
 });

@@ -1,5 +1,5 @@
 import { onnxSizeBytes, writeOnnx } from '../graph/index.ts';
-import type { OutputRecord } from '../report/index.ts';
+import { type OutputRecord, parametersOf } from '../report/index.ts';
 import { throwIfAborted } from '../tensor/index.ts';
 import { writeCard } from './card.ts';
 import { type Destination, plannedName } from './destination.ts';
@@ -39,7 +39,8 @@ export async function outputOf(
   if (lowered.quantized.length === 0) {
     return { ...record, status: 'not-applicable', why: whyNothing(lowered), seconds: seconds() };
   }
-  writeCard(model, name, run.recipe);
+  const { quantized } = lowered;
+  writeCard(model, name, run.recipe, { parameters: parametersOf(run.prepared), quantized });
   if (destination === undefined) {
     const { externalData } = run.recipe;
     const size = {

@@ -76,9 +76,10 @@ export async function prepareRun(
   if (calibration !== undefined && !options.dryRun && (evaluation ?? calibration) === calibration) {
     notes.push('Measured on the calibration data: figures on held-out data (--evaluate) may be worse.');
   }
-  const { quantization } = summarizeModel(opened.model, opened.file);
-  if (quantization.length > 0) {
-    notes.push(`The source is already quantized (${quantization.join(', ')}): "float" below is that model.`);
+  const { quantization, quantized } = summarizeModel(opened.model, opened.file);
+  const already = [...(quantized?.schemes.map(({ scheme }) => scheme) ?? []), ...quantization];
+  if (already.length > 0) {
+    notes.push(`The source is already quantized (${already.join(', ')}): "float" below is that model.`);
   }
   return {
     context,

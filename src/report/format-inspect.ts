@@ -1,6 +1,7 @@
 import { storedLines } from './format-stored.ts';
 import type { FormatOptions } from './format-table.ts';
 import { painter } from './painter.ts';
+import { quantizedTexts, WEIGHTS_KEY } from './quantized-summary.ts';
 import type { ModelSummary, PortSummary } from './summary.ts';
 import { textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount, formatPercent } from './units.ts';
@@ -20,21 +21,24 @@ export function formatInspect(summary: ModelSummary, options: FormatOptions = {}
   const opsets = Object.entries(summary.opsets).map(([domain, version]) => `${domain} ${version}`);
   const shown = operators.slice(0, operatorsShown).map(({ op, count }) => `${op} ${count}`);
   const more = operators.length - operatorsShown;
+  const found = [...(summary.quantized ? quantizedTexts(summary.quantized) : []), ...quantization];
+  // What the card says of the weights stands above in words.
+  const shownMetadata = Object.entries(metadata).filter(([key]) => key !== WEIGHTS_KEY);
   const lines = [
     `${paint.bold(file.path)}  ${formatBytes(file.sizeBytes)}`,
     ...field('producer', summary.producer || 'not said'),
     ...field('opsets', `${opsets.join(', ')} (IR ${summary.irVersion})`),
     ...ports(inputs).flatMap((text, i) => field(i === 0 ? 'inputs' : '', text)),
     ...ports(outputs).flatMap((text, i) => field(i === 0 ? 'outputs' : '', text)),
-    ...field('parameters', `${formatCount(summary.parameters)} in ${formatBytes(summary.weightBytes)}`),
+    ...field('parameters', parametersText(summary)),
     ...field(
       'nodes',
       `${formatCount(summary.nodes)}: ${shown.join(', ')}${more > 0 ? `, and ${more} other types` : ''}`,
     ),
-    ...(quantization.length === 0 ? ['no, a float model'] : quantization).flatMap((text, i) =>
+    ...(found.length === 0 ? ['no, a float model'] : found).flatMap((text, i) =>
       field(i === 0 ? 'quantized' : '', text),
     ),
-    ...Object.entries(metadata).flatMap(([key, value]) =>
+    ...shownMetadata.flatMap(([key, value]) =>
       field('metadata', `${key} = ${shorten(value, width - 20 - key.length)}`),
     ),
     '',
@@ -72,6 +76,16 @@ export function formatInspect(summary: ModelSummary, options: FormatOptions = {}
   lines.push(...textTable(tensorColumns, rows, paint.faint).map((line) => `  ${line}`));
   if (summary.stored) lines.push('', ...storedLines(summary.stored, tensors, paint.faint));
   return `${lines.join('\n')}\n`;
+}
+
+/** '2,236,682 in 1.22 MB: 4.36 bits per weight'; of a packed file also what its tensors take there. */
+function parametersText({ parameters, weightBytes, quantized, stored }: ModelSummary): string {
+  const packed = stored?.tensors.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const size = `${formatCount(parameters)} in ${formatBytes(weightBytes)}`;
+  const told = packed === undefined ? size : `${size}, packed to ${formatBytes(packed)}`;
+  if (quantized === undefined) return told;
+  const bits = (8 * (packed ?? weightBytes)) / Math.max(1, parameters);
+  return `${told}: ${bits.toFixed(2)} bits per weight`;
 }
 
 function shorten(text: string, width: number): string {

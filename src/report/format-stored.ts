@@ -64,7 +64,7 @@ export function storedLines(stored: StoredRecord, all: boolean, style: (title: s
     { title: all ? 'tensors' : 'largest tensors', cell: ({ name }) => name },
     { title: 'stored as', cell: (t) => `${t.as}${t.shape.length > 0 ? ` [${t.shape.join(', ')}]` : ''}` },
     { title: 'size', ...right, cell: (t) => formatBytes(t.sizeBytes) },
-    { title: 'bits/weight', ...right, cell: bits((t) => t.bitsPerWeight) },
+    { title: 'bits/value', ...right, cell: bits((t) => t.bitsPerWeight) },
     { title: 'bits/code', ...right, cell: bits((t) => t.bitsPerCode) },
     { title: 'entropy', ...right, cell: bits((t) => t.entropyBits) },
     ...(stored.tensors.some(({ sqnrDb }) => sqnrDb !== undefined)

@@ -2,6 +2,7 @@ import { typeTable } from './format-gguf.ts';
 import { storedLines } from './format-stored.ts';
 import type { FormatOptions } from './format-table.ts';
 import { painter } from './painter.ts';
+import { quantizedTexts } from './quantized-summary.ts';
 import type { TensorSummary } from './summary.ts';
 import { textTable, wrap } from './text-table.ts';
 import { formatBytes, formatCount } from './units.ts';
@@ -59,6 +60,10 @@ const modelFields = (summary: WeightsSummary): [string, string][] => [
     'parameters',
     `${formatCount(summary.parameters)} in ${formatBytes(summary.weightBytes)}: ${summary.bitsPerWeight.toFixed(2)} bits per weight`,
   ],
+  ...(summary.quantized ? quantizedTexts(summary.quantized) : []).map((text, i): [string, string] => [
+    i === 0 ? 'quantized' : '',
+    text,
+  ]),
 ];
 
 const imatrixFields = ({ entries, chunks, tokens, datasets }: ImatrixSummary): [string, string][] => [

@@ -10,6 +10,14 @@ export * from './format-stored.ts';
 export { type FormatOptions, formatTable } from './format-table.ts';
 export * from './format-weights.ts';
 export * from './markdown-report.ts';
+export {
+  cardText,
+  type QuantizedShare,
+  type QuantizedSummary,
+  quantizedSummary,
+  readCard,
+  WEIGHTS_KEY,
+} from './quantized-summary.ts';
 export * from './record.ts';
 export * from './standalone-svg.ts';
 export * from './summarize-model.ts';

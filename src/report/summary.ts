@@ -1,3 +1,4 @@
+import type { QuantizedSummary } from './quantized-summary.ts';
 import type { FileRecord, StoredRecord } from './record.ts';
 
 /** What a model file holds, before anything is done to it. Schema version 1, as `RunRecord`. */
@@ -14,7 +15,7 @@ export interface ModelSummary {
   /** Nodes of the graph and of its subgraphs. */
   readonly nodes: number;
   readonly operators: readonly { readonly op: string; readonly count: number }[];
-  /** Elements of all constants. */
+  /** Weights of the model by its card; elements of all constants where it has none. */
   readonly parameters: number;
   readonly weightBytes: number;
   /** Constants by element type, most bytes first. */
@@ -26,8 +27,10 @@ export interface ModelSummary {
   }[];
   /** Largest constants first, at most 20. */
   readonly largest: readonly TensorSummary[];
-  /** What is quantized already, in words; empty for a float model. */
+  /** Operators and constants that only quantized models have, in words; empty where there are none. */
   readonly quantization: readonly string[];
+  /** What the card of lowbit says of the weights. */
+  readonly quantized?: QuantizedSummary;
   /** Of a .lowbit file: what its tensors take. */
   readonly stored?: StoredRecord;
   readonly metadata: Readonly<Record<string, string>>;

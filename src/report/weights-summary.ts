@@ -1,3 +1,4 @@
+import type { QuantizedSummary } from './quantized-summary.ts';
 import type { FileRecord, StoredRecord, TypeShareRecord } from './record.ts';
 import type { TensorSummary } from './summary.ts';
 
@@ -22,6 +23,8 @@ export interface WeightsSummary {
   readonly types: readonly TypeShareRecord[];
   /** In the order of the file. */
   readonly list: readonly TensorSummary[];
+  /** Schemes and what they take, where some weights are codes. */
+  readonly quantized?: QuantizedSummary;
   /** Tensors that are stored in schemes of lowbit, if there are any; their parts are in `list`. */
   readonly stored?: StoredRecord;
   /** Key -> value as text, arrays by their type, length and beginning. */

@@ -27,6 +27,8 @@ export interface QuantizedWeightRecord {
   readonly node: string;
   readonly op: string;
   readonly format: string;
+  /** The scheme as it was asked for, where there is one: 'nf4/64+double'. */
+  readonly scheme?: string;
   /** 'per-tensor', 'per-channel(0)', 'per-group(0, 32)'. */
   readonly granularity: string;
   readonly values: number;

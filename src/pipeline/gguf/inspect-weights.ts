@@ -15,6 +15,8 @@ import {
 import { fileTypes } from '../../numerics/index.ts';
 import {
   type ImatrixSummary,
+  quantizedSummary,
+  type StoredRecord,
   type TensorSummary,
   typeShares,
   type WeightsSummary,
@@ -107,7 +109,7 @@ async function inspectSafetensors(source: ByteSource): Promise<WeightsSummary> {
     architecture: '',
     ...countedAs(contentOf([...tensors.values()]), stored && quantizedParameters(weights, source.name)),
     metadata: Object.fromEntries([...metadata].filter(([key]) => key !== QUANTIZED_KEY)),
-    ...(stored && { stored }),
+    ...(stored && { stored, quantized: schemesOf(stored, quantizedParameters(weights, source.name)) }),
   };
 }
 
@@ -142,9 +144,15 @@ async function inspectFolder(name: string, siblings: Siblings): Promise<WeightsS
     architecture: typeof architecture === 'string' ? architecture : '',
     ...content,
     metadata: Object.fromEntries(Object.entries(config).map(([key, value]) => [key, text(value)])),
-    ...(stored && { stored }),
+    ...(stored && { stored, quantized: schemesOf(stored, content.parameters) }),
   };
 }
+
+const schemesOf = ({ tensors }: StoredRecord, parameters: number) =>
+  quantizedSummary(
+    parameters,
+    tensors.map(({ as, values, sizeBytes }) => ({ scheme: as, values, sizeBytes })),
+  );
 
 /** config.json; nothing where there is none. */
 async function readConfig(siblings: Siblings): Promise<Record<string, unknown>> {

@@ -64,7 +64,7 @@ export async function inspectPacked(source: ByteSource): Promise<StoredRecord | 
       const pieces = tensor?.pieces?.(0, rowCountOf(tensor.shape)) ?? [];
       const sizeBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
       const values = elementCount(dims) || length;
-      const bitsPerWeight = (8 * sizeBytes) / values;
+      const bitsPerWeight = values === 0 ? 0 : (8 * sizeBytes) / values;
       return storedTensor({ name, dtype, dims, values, sizeBytes, bitsPerWeight, entropyBits: entropy ?? 0 });
     });
   return { ...storedTotals(tensors), tensors, files: [{ path: source.name, sizeBytes: source.size }] };
