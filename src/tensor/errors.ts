@@ -440,10 +440,10 @@ const messages: { readonly [C in ErrorCode]: (d: ErrorDetails[C]) => string } = 
     `There is no range for value '${d.value}', which the plan quantizes. Calibrate every value that plan.ranges names.`,
   'name/unknown': (d) => {
     if (d.called !== undefined)
-      return `Unknown ${d.what} '${d.got}': it is called '${d.called}' here. ${d.list} lists all ${d.known.length}.`;
+      return `Unknown ${d.what} '${d.got}': it is called '${d.called}' here. ${d.list} lists them.`;
     const near = d.meant ?? [nearest(d.got, d.known) ?? []].flat();
     const meant = near.length === 0 ? '' : ` Did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`;
-    return `Unknown ${d.what} '${d.got}'.${meant} ${d.list === undefined ? `Known: ${d.known.join(', ')}` : `${d.list} lists all ${d.known.length}`}.`;
+    return `Unknown ${d.what} '${d.got}'.${meant} ${d.list === undefined ? `Known: ${d.known.join(', ')}` : `${d.list} lists them`}.`;
   },
   'numerics/axis': (d) =>
     `Axis ${d.axis} of the scheme is not an axis of a tensor of shape [${d.dims.join(', ')}]; wanted 0 to ${d.dims.length - 1}. Choose one of those, or per-tensor.`,

@@ -55,7 +55,7 @@ function recordOf(
   return {
     name,
     shape,
-    as: kind ?? tensors.get(name)!.type,
+    as: kind ?? tensors.get(name)!.type.replace(/^float8/, ''),
     values,
     codes: values,
     sizeBytes,
