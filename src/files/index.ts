@@ -16,6 +16,7 @@ export { fourBitLayout } from './checkpoint/bitsandbytes-four-bit.ts';
 export type * from './checkpoint/checkpoint-layout.ts';
 export * from './checkpoint/float8-layouts.ts';
 export * from './checkpoint/four-bit-state.ts';
+export { closingOnError } from './closing-on-error.ts';
 export { commitTogether } from './commit-together.ts';
 export { concatenate } from './concatenate.ts';
 export { type FileTensorSpec, fileTensor } from './file-tensor.ts';

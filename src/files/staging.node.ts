@@ -2,7 +2,7 @@ import { lstatSync, rmSync, statSync } from 'node:fs';
 import { access, constants, link, mkdir, mkdtemp, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fail, LowbitError } from '../tensor/index.ts';
-import type { SinkFolder } from './bytes.ts';
+import type { ByteSink, SinkFolder } from './bytes.ts';
 import { fileError } from './file-error.node.ts';
 import { openFolder } from './file-folder.node.ts';
 import type { Staging } from './staging.ts';
@@ -52,12 +52,15 @@ export async function stageInFolder(destination: string, options: StagingOptions
   // A run that is ended hard between two awaits still leaves nothing behind.
   const removeNow = () => rmSync(path, { recursive: true, force: true });
   process.once('exit', removeNow);
+  const sinks: ByteSink[] = [];
   const discard = async () => {
     process.off('exit', removeNow);
+    // Those that an error left open would keep their descriptors.
+    for (const sink of sinks) await sink.abort();
     await rm(path, { recursive: true, force: true });
   };
   return {
-    folder: named(await openFolder(path, { force: true }), path, destination),
+    folder: named(await openFolder(path, { force: true }), path, destination, sinks),
     model: (name) => ({ path: join(path, name) }),
     discard,
     async publish(names) {
@@ -84,8 +87,11 @@ export async function stageInFolder(destination: string, options: StagingOptions
   };
 }
 
-/** The staging folder, with errors that speak of the destination: nobody asked for a hidden folder. */
-function named(folder: SinkFolder, staging: string, destination: string): SinkFolder {
+/**
+ * The staging folder, with errors that speak of the destination: nobody asked for a hidden folder. What is opened
+ * is added to `sinks`.
+ */
+function named(folder: SinkFolder, staging: string, destination: string, sinks: ByteSink[]): SinkFolder {
   const rename = (error: unknown): never => {
     if (error instanceof LowbitError && 'path' in error.details) {
       const path = String(error.details.path).replace(staging, destination);
@@ -96,6 +102,7 @@ function named(folder: SinkFolder, staging: string, destination: string): SinkFo
   return {
     async open(name) {
       const sink = await folder.open(name).catch(rename);
+      sinks.push(sink);
       const write = sink.write.bind(sink);
       sink.write = (bytes) => write(bytes).catch(rename);
       return sink;

@@ -1,4 +1,5 @@
 import { checkLimit, evaluateModel, parseLimit } from '../evaluation/index.ts';
+import { closingOnError } from '../files/index.ts';
 import type { MeasurementRecord, OutputRecord, RunRecord } from '../report/index.ts';
 import type { Session } from '../runtime/index.ts';
 import { fail } from '../tensor/index.ts';
@@ -62,8 +63,7 @@ async function recordRun(
   const { limits, measure = {} } = options;
   return withContext(options, async (context) => {
     context.emit({ type: 'step', step: 'open' });
-    const opened = await openRunnable(reference);
-    const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
+    const { opened, session } = await openSession(context, reference);
     try {
       const dataset = data === undefined ? undefined : await openData(data, opened.model);
       const subject = { opened, session, data: measuringData(dataset, session) };
@@ -116,6 +116,18 @@ interface Subject {
   readonly data: MeasuringData;
 }
 
+/** A model, and the runtime's session of it; both are for the caller to close. */
+async function openSession(
+  context: RunContext,
+  input: ModelInput,
+): Promise<Pick<Subject, 'opened' | 'session'>> {
+  const opened = await openRunnable(input);
+  return closingOnError([opened], async () => {
+    const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
+    return { opened, session };
+  });
+}
+
 const costOf = async (context: RunContext, { opened, session, data }: Subject, measure: MeasureOptions) =>
   measureCost(context, { session, loadable: await opened.loadable() }, data, measure);
 
@@ -151,8 +163,7 @@ async function compareOne(
 ): Promise<{ record: OutputRecord } & Pick<MeasurementRecord, 'metrics' | 'latency'>> {
   const started = performance.now();
   context.emit({ type: 'step', step: 'verify' });
-  const opened = await openRunnable(candidate);
-  const session = await context.runtime.load(await opened.loadable(), { name: opened.name });
+  const { opened, session } = await openSession(context, candidate);
   try {
     const names = [reference.opened, opened].map(({ name }) => name);
     const result = await verify(

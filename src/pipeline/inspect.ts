@@ -1,3 +1,4 @@
+import { closingOnError } from '../files/index.ts';
 import { type ModelSummary, summarizeModel, type WeightsSummary } from '../report/index.ts';
 import { inspectWeights } from './gguf/inspect-weights.ts';
 import { findWeights } from './gguf/weights-place.ts';
@@ -12,10 +13,8 @@ import type { ModelInput } from './recipe.ts';
 export async function inspect(input: ModelInput): Promise<ModelSummary | WeightsSummary> {
   const place = await findWeights(input);
   if (place.kind === 'safetensors') {
-    const stored = await inspectPacked(place.source).catch(async (error: unknown) => {
-      await place.source.close?.();
-      throw error;
-    });
+    const mine = typeof input === 'string' ? [place.source] : [];
+    const stored = await closingOnError(mine, () => inspectPacked(place.source));
     if (stored !== undefined) {
       if (typeof input === 'string') await place.source.close?.();
       return { ...(await inspectModel(input)), stored };

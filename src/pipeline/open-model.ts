@@ -1,5 +1,6 @@
 import {
   type ByteSource,
+  closingOnError,
   type OpenedFile,
   openFile,
   openPacked,
@@ -31,7 +32,11 @@ export async function openModel(input: ModelInput): Promise<OpenedModel> {
   if (typeof input === 'string') {
     const { source, siblings, path } = await openPlace(input);
     const companions = placeCompanions(input);
-    return (await fromPacked(source, path, companions)) ?? fromSource(source, siblings, path, companions);
+    return closingOnError(
+      [source],
+      async () =>
+        (await fromPacked(source, path, companions)) ?? fromSource(source, siblings, path, companions),
+    );
   }
   if ('folder' in input) fail('file/not-a-file', { path: input.name });
   const none: Siblings = { open: async (path) => fail('file/missing', { path }) };
@@ -72,7 +77,7 @@ const openPlace = (place: string): Promise<OpenedFile> =>
  */
 export async function openRunnable(input: ModelInput): Promise<OpenedModel> {
   const opened = await openModel(input);
-  const { changes } = await lowerQonnx(opened.model);
+  const { changes } = await closingOnError([opened], () => lowerQonnx(opened.model));
   return changes === 0 ? opened : { ...opened, loadable: () => encodeOnnx(opened.model) };
 }
 
@@ -97,7 +102,7 @@ async function fromSource(
   companions: Siblings,
 ): Promise<OpenedModel> {
   const sizes = new Map<string, number>();
-  const opened: ByteSource[] = [source];
+  const opened: ByteSource[] = [];
   const counting: Siblings | undefined = siblings && {
     async open(location) {
       const sibling = await siblings.open(location);
@@ -106,7 +111,9 @@ async function fromSource(
       return sibling;
     },
   };
-  const model = await readOnnx({ source, ...(counting && { siblings: counting }) });
+  const model = await closingOnError(opened, () =>
+    readOnnx({ source, ...(counting && { siblings: counting }) }),
+  );
   const external = [...sizes.values()].reduce((a, b) => a + b, 0);
   return {
     name: source.name,
@@ -120,12 +127,13 @@ async function fromSource(
       for (const location of sizes.keys()) {
         const sibling = await siblings!.open(location);
         externalData.push({ path: location, data: await sibling.read(0, sibling.size) });
+        await sibling.close?.();
       }
       return { bytes: await source.read(0, source.size), externalData };
     },
     companions,
     close: async () => {
-      for (const each of opened) await each.close?.();
+      for (const each of [source, ...opened]) await each.close?.();
     },
   };
 }

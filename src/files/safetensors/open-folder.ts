@@ -1,5 +1,6 @@
 import { fail, LowbitError } from '../../tensor/index.ts';
 import type { ByteSource, Siblings } from '../bytes.ts';
+import { closingOnError } from '../closing-on-error.ts';
 import { duplicateKey } from '../duplicate-key.ts';
 import { safeLocation } from '../safe-location.ts';
 import type { TensorSource } from '../tensor-source.ts';
@@ -55,15 +56,6 @@ async function openIfThere(siblings: Siblings, name: string): Promise<ByteSource
     return await siblings.open(name);
   } catch (error) {
     if (error instanceof LowbitError && error.code === 'file/missing') return undefined;
-    throw error;
-  }
-}
-
-async function closingOnError<T>(sources: readonly ByteSource[], run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    for (const source of sources) await source.close?.();
     throw error;
   }
 }

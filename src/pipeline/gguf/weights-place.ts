@@ -1,4 +1,11 @@
-import { type ByteSource, folderSiblings, openFile, openUrl, type Siblings } from '../../files/index.ts';
+import {
+  type ByteSource,
+  closingOnError,
+  folderSiblings,
+  openFile,
+  openUrl,
+  type Siblings,
+} from '../../files/index.ts';
 import { LowbitError } from '../../tensor/index.ts';
 import type { ModelInput } from '../recipe.ts';
 
@@ -55,10 +62,7 @@ async function seen(
   siblings: Siblings | undefined,
   folder: string | undefined,
 ): Promise<WeightsPlace> {
-  const first = await source.read(0, Math.min(9, source.size)).catch(async (error) => {
-    await source.close?.();
-    throw error;
-  });
+  const first = await closingOnError([source], () => source.read(0, Math.min(9, source.size)));
   const text = String.fromCharCode(...first);
   const [kind] = kinds.find(([, pattern, suffix]) => pattern.test(text) && suffix.test(source.name)) ?? [
     'other',
